@@ -1,0 +1,3 @@
+//! TLS on both sides.
+
+pub use rustls_pki_types::CertificateDer;
