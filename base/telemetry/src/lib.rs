@@ -1,1 +1,8 @@
-//! TODO head
+//! What Fairlead tells about itself: metrics, the access log and the application log.
+//!
+//! [`Metrics`] counts on the request path in one shard per thread and merges the shards when it is asked for text.
+//! The crate opens no socket: whoever serves `/metrics` calls [`Metrics::text`].
+
+pub mod metrics;
+
+pub use metrics::{CertificateInfo, Counter, Gauge, Held, Metrics, MetricsOptions, Observation, Protocol, Scope, UpDown};
