@@ -1,0 +1,189 @@
+//! One client connection: accepts streams, runs their handlers, and ends when it is idle, worn out or told to.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::exchange::{self, Shared};
+use crate::{Conn, Handler, ServerOptions};
+
+/// Window of one request body: Go's server grants the same, and 1 MiB fills a 100 Mbit/s path of 80 ms.
+const STREAM_WINDOW: u32 = 1 << 20;
+/// Window of a connection, which bounds the received bytes that wait for handlers: two stalled uploads.
+const CONNECTION_WINDOW: u32 = 2 << 20;
+/// How long a connection without streams may take to say goodbye.
+const LINGER: Duration = Duration::from_secs(5);
+/// Stands for "never" where a timer is needed.
+const NEVER: Duration = Duration::from_secs(86_400 * 365);
+
+/// Serves an HTTP/2 connection, whose client preface has not been read, until it ends. After `stop` it takes no new
+/// streams and ends with the last open one; dropping the future cuts them off.
+///
+/// Handlers run inside this future, so that answers of many streams leave in one write and no stream costs a task.
+pub async fn serve<T>(
+    io: T,
+    conn: Arc<Conn>,
+    handler: Arc<dyn Handler>,
+    options: &Arc<ServerOptions>,
+    stop: CancellationToken,
+) where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let shared = Arc::new(Shared { conn, handler, options: Arc::clone(options) });
+    let greeting = builder(options).handshake::<T, Bytes>(io);
+    let connection = tokio::select! {
+        greeted = tokio::time::timeout(head_limit(options), greeting) => match greeted {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(error)) => return tracing::debug!(%error, "no HTTP/2 preface"),
+            Err(_) => return tracing::debug!("HTTP/2 preface timed out"),
+        },
+        () = stop.cancelled() => return,
+    };
+    drive(connection, &shared, stop).await;
+}
+
+async fn drive<T>(
+    mut connection: h2::server::Connection<T, Bytes>,
+    shared: &Arc<Shared>,
+    stop: CancellationToken,
+) where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut life = Life::new(&shared.options);
+    let mut streams = FuturesUnordered::new();
+    let mut timer = pin!(tokio::time::sleep_until(life.check_at(true)));
+    let mut stopped = pin!(stop.cancelled());
+    loop {
+        tokio::select! {
+            biased;
+            next = connection.accept() => match next {
+                Some(Ok((request, respond))) => {
+                    streams.push(exchange::answer(Arc::clone(shared), request, respond));
+                    if life.accepted() {
+                        connection.graceful_shutdown();
+                    }
+                }
+                Some(Err(error)) => return tracing::debug!(%error, peer = %shared.conn.peer, "HTTP/2 connection failed"),
+                None => return,
+            },
+            Some(()) = streams.next() => if streams.is_empty() {
+                life.rested();
+                if life.ending {
+                    timer.as_mut().reset(life.check_at(true));
+                }
+            },
+            () = &mut stopped, if !life.ending => {
+                life.ending = true;
+                connection.graceful_shutdown();
+                timer.as_mut().reset(Instant::now() + LINGER);
+            }
+            () = &mut timer => {
+                match life.at_check(streams.is_empty()) {
+                    Verdict::Live => {}
+                    Verdict::End => connection.graceful_shutdown(),
+                    Verdict::Cut => return,
+                }
+                timer.as_mut().reset(life.check_at(streams.is_empty()));
+            }
+        }
+    }
+}
+
+/// How long the client may take with its preface.
+fn head_limit(options: &ServerOptions) -> Duration {
+    [options.read_timeout, options.idle_timeout].into_iter().filter(|limit| !limit.is_zero()).min().unwrap_or(NEVER)
+}
+
+fn builder(options: &ServerOptions) -> h2::server::Builder {
+    let mut builder = h2::server::Builder::new();
+    builder
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(options.h2_max_concurrent_streams)
+        .max_header_list_size(u32::try_from(options.max_header_bytes).unwrap_or(u32::MAX))
+        .header_table_size(options.h2_decoder_table_size)
+        .max_send_buffer_size(super::SEND_BUFFER)
+        .max_concurrent_reset_streams(super::REMEMBERED_RESETS)
+        .max_pending_accept_reset_streams(super::PENDING_RESETS)
+        .max_local_error_reset_streams(Some(super::FORCED_RESETS));
+    builder
+}
+
+/// When a connection must end.
+struct Life {
+    opened: Instant,
+    /// When the last stream ended.
+    rested: Instant,
+    requests: u64,
+    max_requests: u64,
+    max_time: Duration,
+    idle: Duration,
+    /// GOAWAY has been sent.
+    ending: bool,
+}
+
+enum Verdict {
+    /// Look again later.
+    Live,
+    /// Say goodbye.
+    End,
+    /// The goodbye has taken too long.
+    Cut,
+}
+
+impl Life {
+    fn new(options: &ServerOptions) -> Self {
+        let now = Instant::now();
+        Life {
+            opened: now,
+            rested: now,
+            requests: 0,
+            max_requests: options.keep_alive_max_requests,
+            max_time: options.keep_alive_max_time,
+            idle: if options.idle_timeout.is_zero() { NEVER } else { options.idle_timeout },
+            ending: false,
+        }
+    }
+
+    /// Counts a request; `true` when it must be the last.
+    fn accepted(&mut self) -> bool {
+        self.requests += 1;
+        let worn_out = (self.max_requests > 0 && self.requests >= self.max_requests)
+            || (!self.max_time.is_zero() && self.opened.elapsed() >= self.max_time);
+        worn_out && !std::mem::replace(&mut self.ending, true)
+    }
+
+    fn rested(&mut self) {
+        self.rested = Instant::now();
+    }
+
+    fn check_at(&self, resting: bool) -> Instant {
+        match (self.ending, resting) {
+            (true, _) => Instant::now() + LINGER,
+            (false, true) => self.rested + self.idle,
+            (false, false) => Instant::now() + self.idle,
+        }
+    }
+
+    fn at_check(&mut self, resting: bool) -> Verdict {
+        if !resting {
+            return Verdict::Live;
+        }
+        if self.ending {
+            return if self.rested.elapsed() >= LINGER { Verdict::Cut } else { Verdict::Live };
+        }
+        if self.rested.elapsed() < self.idle {
+            return Verdict::Live;
+        }
+        self.ending = true;
+        self.rested = Instant::now();
+        Verdict::End
+    }
+}
