@@ -3,6 +3,10 @@
 //! [`Metrics`] counts on the request path in one shard per thread and merges the shards when it is asked for text.
 //! The crate opens no socket: whoever serves `/metrics` calls [`Metrics::text`].
 
+pub mod access;
 pub mod metrics;
 
-pub use metrics::{CertificateInfo, Counter, Gauge, Held, Metrics, MetricsOptions, Observation, Protocol, Scope, UpDown};
+pub use access::{AccessLog, AccessLogFilters, AccessLogFormat, AccessLogOptions};
+pub use metrics::{
+    CertificateInfo, Counter, Gauge, Held, Metrics, MetricsOptions, Observation, Protocol, Scope, UpDown,
+};

@@ -109,7 +109,8 @@ fn scopes(inner: &Inner, sum: &Shard, out: &mut Writer) {
         let Some(name) = names.get(&key.scope) else { continue };
         let (families, code) = (families(name), key.code.to_string());
         let text = labels(&series_labels(name, key, &code));
-        let histogram = Histogram { bounds: &inner.bounds, buckets, count: series.count, nanos: series.nanos };
+        let histogram =
+            Histogram { bounds: &inner.bounds, buckets, count: series.count, nanos: series.nanos };
         out.histogram(&families.duration, &text, &histogram);
         out.line(&families.request_bytes, text.clone(), series.request_bytes);
         out.line(&families.response_bytes, text.clone(), series.response_bytes);

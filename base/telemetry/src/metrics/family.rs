@@ -34,15 +34,26 @@ macro_rules! scope_families {
         ScopeFamilies {
             duration: Family {
                 name: concat!($prefix, "_request_duration_seconds"),
-                help: concat!("How long it took to process the request on ", $place, ", partitioned by ", $by),
+                help: concat!(
+                    "How long it took to process the request on ",
+                    $place,
+                    ", partitioned by ",
+                    $by
+                ),
                 kind: "histogram",
             },
             request_bytes: counter(
                 concat!($prefix, "_requests_bytes_total"),
                 concat!("The total size of requests in bytes ", $bytes_in, ", partitioned by ", $by),
             ),
-            requests: counter(concat!($prefix, "_requests_total"), concat!("How many HTTP requests ", $requests, ", partitioned by ", $by)),
-            requests_tls: counter(concat!($prefix, "_requests_tls_total"), concat!("How many HTTP requests with TLS ", $tls)),
+            requests: counter(
+                concat!($prefix, "_requests_total"),
+                concat!("How many HTTP requests ", $requests, ", partitioned by ", $by),
+            ),
+            requests_tls: counter(
+                concat!($prefix, "_requests_tls_total"),
+                concat!("How many HTTP requests with TLS ", $tls),
+            ),
             response_bytes: counter(
                 concat!($prefix, "_responses_bytes_total"),
                 concat!("The total size of responses in bytes ", $bytes_out, ", partitioned by ", $by),
@@ -52,22 +63,31 @@ macro_rules! scope_families {
 }
 
 pub(crate) static ENTRY_POINT: ScopeFamilies = scope_families!(
-    "traefik_entrypoint", "an entrypoint", "status code, protocol, and method.",
+    "traefik_entrypoint",
+    "an entrypoint",
+    "status code, protocol, and method.",
     "processed on an entrypoint",
     "processed on an entrypoint, partitioned by TLS Version and TLS cipher Used.",
-    "handled by an entrypoint", "handled by an entrypoint"
+    "handled by an entrypoint",
+    "handled by an entrypoint"
 );
 pub(crate) static ROUTER: ScopeFamilies = scope_families!(
-    "traefik_router", "a router", "service, status code, protocol, and method.",
+    "traefik_router",
+    "a router",
+    "service, status code, protocol, and method.",
     "are processed on a router",
     "are processed on a router, partitioned by service, TLS Version, and TLS cipher Used.",
-    "handled by a router", "handled by a router"
+    "handled by a router",
+    "handled by a router"
 );
 pub(crate) static SERVICE: ScopeFamilies = scope_families!(
-    "traefik_service", "a service", "status code, protocol, and method.",
+    "traefik_service",
+    "a service",
+    "status code, protocol, and method.",
     "processed on a service",
     "processed on a service, partitioned by TLS version and TLS cipher.",
-    "received by a service", "returned by a service"
+    "received by a service",
+    "returned by a service"
 );
 
 pub(crate) static CONFIG_RELOADS: Family = counter("traefik_config_reloads_total", "Config reloads");
@@ -102,5 +122,7 @@ pub(crate) static BACKEND_OPEN: Family = gauge(
 );
 pub(crate) static BACKEND_IDLE: Family =
     gauge("fairlead_backend_connections_idle", "Idle connections to the servers of a service.");
-pub(crate) static DROPPED_LOG_LINES: Family =
-    gauge("fairlead_log_dropped_lines", "Log lines dropped because the writer could not keep up, since start.");
+pub(crate) static DROPPED_LOG_LINES: Family = gauge(
+    "fairlead_log_dropped_lines",
+    "Log lines dropped because the writer could not keep up, since start.",
+);

@@ -49,9 +49,8 @@ pub enum Protocol {
 pub(crate) const PROTOCOLS: [&str; 5] = ["http", "sse", "websocket", "grpc", "grpc-web"];
 
 /// Label values by the number of a method; the last one stands for any other.
-pub(crate) const METHODS: [&str; 10] = [
-    "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "EXTENSION_METHOD",
-];
+pub(crate) const METHODS: [&str; 10] =
+    ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "EXTENSION_METHOD"];
 
 /// One request, at the end of its response.
 #[derive(Clone, Debug, Default)]

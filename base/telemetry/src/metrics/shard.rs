@@ -11,8 +11,8 @@ use foldhash::fast::FixedState;
 use hashbrown::{Equivalent, HashMap, HashSet};
 use parking_lot::Mutex;
 
-use super::scope::{Observation, method_index};
 use super::Inner;
+use super::scope::{Observation, method_index};
 
 /// Most combinations of header-label values that one shard tells apart; further ones count as [`OVERFLOW`].
 const MAX_LABELLED: usize = 2048;
@@ -173,9 +173,9 @@ impl Shard {
             return;
         }
         let full = self.labelled.len() >= MAX_LABELLED;
-        let bounded = values.iter().map(|value| {
-            Box::from(if full || value.len() > MAX_LABEL_LEN { OVERFLOW } else { value })
-        });
+        let bounded = values
+            .iter()
+            .map(|value| Box::from(if full || value.len() > MAX_LABEL_LEN { OVERFLOW } else { value }));
         *self.labelled.entry(Labelled { key, values: bounded.collect() }).or_default() += 1;
     }
 }

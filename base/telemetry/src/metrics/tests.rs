@@ -82,7 +82,9 @@ fn series_leave_with_the_last_handle_and_stay_while_one_lives() {
     drop(old);
     let text = metrics.text();
     let series = |router: &str| {
-        format!(r#"traefik_router_requests_total{{code="200",method="GET",protocol="http",router="{router}",service="s@file"}}"#)
+        format!(
+            r#"traefik_router_requests_total{{code="200",method="GET",protocol="http",router="{router}",service="s@file"}}"#
+        )
     };
     assert_eq!(value(&text, &series("a@file")), None);
     assert_eq!(value(&text, &series("b@file")), Some(2.0));
@@ -108,8 +110,10 @@ fn hostile_methods_and_codes_make_no_new_series() {
 
 #[test]
 fn header_labels_are_on_requests_total_only_and_bounded() {
-    let options =
-        MetricsOptions { header_labels: vec![("tenant".into(), "X-Tenant".into())], ..MetricsOptions::default() };
+    let options = MetricsOptions {
+        header_labels: vec![("tenant".into(), "X-Tenant".into())],
+        ..MetricsOptions::default()
+    };
     let metrics = Metrics::new(options);
     let web = metrics.entry_point("web");
     web.observe(&Observation { header_labels: &["a\"b\n"], ..get(200, 1) });
@@ -117,7 +121,9 @@ fn header_labels_are_on_requests_total_only_and_bounded() {
     web.observe(&get(200, 1));
     let text = metrics.text();
     let series = |tenant: &str| {
-        format!(r#"traefik_entrypoint_requests_total{{code="200",entrypoint="web",method="GET",protocol="http",tenant="{tenant}"}}"#)
+        format!(
+            r#"traefik_entrypoint_requests_total{{code="200",entrypoint="web",method="GET",protocol="http",tenant="{tenant}"}}"#
+        )
     };
     for tenant in [r#"a\"b\n"#, "_other", ""] {
         assert_eq!(value(&text, &series(tenant)), Some(1.0), "{tenant}: {text}");
