@@ -1,1 +1,16 @@
-//! (to be written)
+//! HTTP/1.1, both sides, on our own codec.
+//!
+//! [`codec`] is the wire format alone. [`server`] reads requests off an accepted connection, runs the handler in place
+//! and writes its responses; [`client`] sends one request on a connection and reads its response. Neither spawns a task,
+//! has a channel or sets a timer for a request. What was read and not used, and what waits to be written, is held only
+//! while there is some, so that an idle connection costs little more than its future.
+
+pub mod client;
+pub mod codec;
+pub mod server;
+mod tunnel;
+mod wire;
+
+/// Count of fields in one head, of requests and of responses. Far over what anybody sends, and a bound for the time
+/// that a head may cost.
+pub const MAX_FIELDS: usize = 1000;

@@ -1,0 +1,108 @@
+//! Heads: finding the end, and the field lines.
+
+use bytes::Bytes;
+use http::header::{HeaderName, HeaderValue};
+
+/// Looks for the empty line that ends a head, remembering how far it came.
+#[derive(Debug, Default)]
+pub struct HeadScan {
+    seen: usize,
+    lines: usize,
+}
+
+/// A head ends somewhere, or cannot be one.
+pub(super) enum Found {
+    /// Length of the head with its empty line, and its count of lines without it.
+    End { len: usize, lines: usize },
+    /// More bytes are needed.
+    Partial,
+    /// A line does not end in CRLF.
+    BareLineFeed,
+}
+
+impl HeadScan {
+    /// Whether nothing of the head has been looked at.
+    pub(super) fn is_new(&self) -> bool {
+        self.seen == 0
+    }
+
+    /// Looks at what `input` has gained since the last call; it must only have grown.
+    pub(super) fn find(&mut self, input: &[u8]) -> Found {
+        for offset in memchr::memchr_iter(b'\n', &input[self.seen..]) {
+            let at = self.seen + offset;
+            if at == 0 || input[at - 1] != b'\r' {
+                return Found::BareLineFeed;
+            }
+            if at == 1 || input[at - 2] == b'\n' {
+                let lines = self.lines;
+                *self = HeadScan::default();
+                return Found::End { len: at + 1, lines };
+            }
+            self.lines += 1;
+        }
+        self.seen = input.len();
+        Found::Partial
+    }
+}
+
+/// The lines of a head that [`HeadScan`] has found, without their CRLF and without the empty one.
+pub(super) struct Lines<'a> {
+    head: &'a Bytes,
+    at: usize,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(head: &'a Bytes) -> Self {
+        Lines { head, at: 0 }
+    }
+
+    /// The next line as a range of the head.
+    pub(super) fn next_range(&mut self) -> Option<std::ops::Range<usize>> {
+        let length = memchr::memchr(b'\n', &self.head[self.at..])?;
+        let range = self.at..self.at + length - 1;
+        self.at += length + 1;
+        (!range.is_empty()).then_some(range)
+    }
+}
+
+/// A field line split into name and value. `None` for anything that is not exactly `token ":" OWS value OWS` with a
+/// value of visible characters, spaces and tabs: folded lines, spaces before the colon, control characters.
+pub(super) fn field(head: &Bytes, line: std::ops::Range<usize>) -> Option<(HeaderName, HeaderValue)> {
+    let text = &head[line.clone()];
+    let colon = memchr::memchr(b':', text)?;
+    let name = HeaderName::from_bytes(&text[..colon]).ok()?;
+    let (mut start, mut end) = (line.start + colon + 1, line.end);
+    while start < end && is_space(head[start]) {
+        start += 1;
+    }
+    while start < end && is_space(head[end - 1]) {
+        end -= 1;
+    }
+    let value = HeaderValue::from_maybe_shared(head.slice(start..end)).ok()?;
+    Some((name, value))
+}
+
+/// Whether a comma-separated list names `token`, in any case.
+pub(super) fn lists(value: &HeaderValue, token: &[u8]) -> bool {
+    value.as_bytes().split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(token))
+}
+
+/// Reads a length as RFC 9110 writes it: digits and nothing else, at most `i64::MAX`.
+pub(super) fn content_length(value: &HeaderValue) -> Option<u64> {
+    let digits = value.as_bytes();
+    if digits.is_empty() || digits.len() > 19 {
+        return None;
+    }
+    let mut length = 0u64;
+    for digit in digits {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        length = length * 10 + u64::from(digit - b'0');
+    }
+    i64::try_from(length).ok().map(|_| length)
+}
+
+fn is_space(byte: u8) -> bool {
+    byte == b' ' || byte == b'\t'
+}
