@@ -6,6 +6,8 @@
 //! sees only the [`Stream`].
 
 pub mod dial;
+pub mod listen;
+pub mod proxy_protocol;
 mod stream;
 pub mod tls;
 
