@@ -9,12 +9,13 @@ mod error;
 mod scalar;
 mod state;
 
-use fairlead_diag::Findings;
+use fairlead_diag::{Findings, Origin};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
 
 use self::access::{EnumAccess, ListItems, MapItems, StructFields};
-pub(crate) use self::error::Error;
+use self::error::Error;
+pub(crate) use self::scalar::{Guess, guess};
 use self::state::State;
 use crate::located;
 use crate::{Node, Value};
@@ -85,7 +86,18 @@ struct NodeDeserializer<'a, 's> {
 
 impl<'a> NodeDeserializer<'a, '_> {
     fn text(&self) -> Option<&'a str> {
-        self.item.or_else(|| self.node.text())
+        match (&self.node.value, self.item) {
+            (_, Some(item)) => Some(item),
+            // Of a repeated flag the last one counts.
+            (Value::List(items), None) if self.is_repeated() => items.last().and_then(Node::text),
+            _ => self.node.text(),
+        }
+    }
+
+    /// Whether the list is one value set several times by path.
+    fn is_repeated(&self) -> bool {
+        matches!(self.node.value, Value::List(_))
+            && matches!(self.node.origin, Origin::Flag(_) | Origin::Env(_))
     }
 
     fn wrong(&self, expected: &str) -> Error {
@@ -212,11 +224,19 @@ impl<'a> Deserializer<'a> for NodeDeserializer<'a, '_> {
         }
     }
 
-    fn deserialize_unit_struct<V: Visitor<'a>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_unit_struct<V: Visitor<'a>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
         self.deserialize_struct(name, &[], visitor)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'a>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_newtype_struct<V: Visitor<'a>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
         match name {
             SECTION if self.switch() == Some(false) => visitor.visit_none(),
             SECTION => visitor.visit_some(self),
@@ -236,6 +256,7 @@ impl<'a> Deserializer<'a> for NodeDeserializer<'a, '_> {
         let items = match (self.item, &self.node.value) {
             (Some(text), _) => ListItems::split(text, self.node, self.state),
             (None, Value::Scalar { text, .. }) => ListItems::split(text, self.node, self.state),
+            (None, Value::List(nodes)) if self.is_repeated() => ListItems::split_each(nodes, self.state),
             (None, Value::List(nodes)) => ListItems::nodes(nodes.iter().collect(), self.state),
             (None, Value::Null) => ListItems::nodes(Vec::new(), self.state),
             (None, Value::Map(entries)) => {

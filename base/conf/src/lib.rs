@@ -5,17 +5,32 @@
 //! decides what `yes`, `10s` or `1_000` means. [`decode`] turns a tree into any `serde` type and collects *all*
 //! findings (unknown keys with the nearest known one, wrong types) instead of stopping at the first.
 
+mod bounds;
 pub mod codes;
+mod content;
 mod decode;
+mod duplicates;
 mod duration;
+pub mod env;
+mod file;
 mod file_or_content;
+pub mod flags;
+pub mod json;
 mod located;
+mod merge;
 mod nearest;
 mod node;
+pub mod paths;
+mod places;
+pub mod toml;
+pub mod yaml;
 
+pub use content::walk;
 pub use decode::{decode, decode_at, section};
 pub use duration::{Duration, DurationError, SignedDuration};
+pub use file::{parse_file_text, read_file, read_file_text};
 pub use file_or_content::{FileOrContent, ReadError};
 pub use located::Located;
+pub use merge::merge;
 pub use nearest::nearest;
 pub use node::{Entry, Node, Value};

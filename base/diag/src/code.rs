@@ -64,3 +64,23 @@ macro_rules! codes {
         pub static ALL: &[&$crate::Code] = &[$(&$name),*];
     };
 }
+
+/// Codes for the tests of this crate.
+#[cfg(test)]
+pub(crate) mod samples {
+    use super::{Code, Severity};
+
+    pub(crate) static UNKNOWN: Code = Code {
+        id: "FLD-T-0001",
+        title: "unknown key",
+        severity: Severity::Error,
+        explain: "No option has this name, so the value would have no effect. Most often it is a misspelling or a wrong \
+                  indentation of the line.\n\nMend it.",
+    };
+    pub(crate) static EMPTY: Code = Code {
+        id: "FLD-T-0002",
+        title: "key without a value",
+        severity: Severity::Warning,
+        explain: "Set it.",
+    };
+}

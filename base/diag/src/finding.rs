@@ -24,13 +24,13 @@ pub struct Finding {
     /// What is wrong, in one sentence, naming the values at hand.
     pub message: String,
     /// The object it is about, such as `router api@file`; empty when it is about no object.
-    pub subject: String,
+    pub subject: Box<str>,
     /// Places, the first one being the place to mend.
     pub labels: Vec<Label>,
     /// Facts that prove it, as name and value.
     pub evidence: Vec<(String, String)>,
     /// What to do.
-    pub help: Option<String>,
+    pub help: Option<Box<str>>,
 }
 
 impl Finding {
@@ -41,7 +41,7 @@ impl Finding {
             code,
             severity: code.severity,
             message: message.into(),
-            subject: String::new(),
+            subject: Box::default(),
             labels: Vec::new(),
             evidence: Vec::new(),
             help: None,
@@ -63,7 +63,7 @@ impl Finding {
 
     /// Names the object that the finding is about.
     #[must_use]
-    pub fn about(mut self, subject: impl Into<String>) -> Self {
+    pub fn about(mut self, subject: impl Into<Box<str>>) -> Self {
         self.subject = subject.into();
         self
     }
@@ -77,7 +77,7 @@ impl Finding {
 
     /// Says what to do.
     #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
+    pub fn help(mut self, help: impl Into<Box<str>>) -> Self {
         self.help = Some(help.into());
         self
     }

@@ -13,3 +13,4 @@ pub mod render;
 pub use code::{Code, Severity};
 pub use finding::{Finding, Findings, Label};
 pub use origin::{Origin, Position};
+pub use render::explain;

@@ -4,7 +4,9 @@
 //! decoded again; the seed forms exist for completeness and stop at the first problem.
 
 use serde::de::value::BorrowedStrDeserializer;
-use serde::de::{self, Deserialize, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::de::{
+    self, Deserialize, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
+};
 
 use super::state::{State, Step};
 use super::{Error, NodeDeserializer};
@@ -24,10 +26,15 @@ impl<'a, 's> ListItems<'a, 's> {
     }
 
     pub(super) fn split(text: &'a str, node: &'a Node, state: &'s State<'a>) -> Self {
-        let items: Vec<_> = match text.trim() {
-            "" => Vec::new(),
-            text => text.split(',').map(|item| (node, Some(item.trim()))).collect(),
-        };
+        let items: Vec<_> = pieces(text).map(|item| (node, Some(item))).collect();
+        ListItems { items: items.into_iter(), index: 0, state }
+    }
+
+    /// The pieces of every scalar of a list: a flag that is given again extends it.
+    pub(super) fn split_each(nodes: &'a [Node], state: &'s State<'a>) -> Self {
+        let texts = nodes.iter().filter_map(|node| Some((node, node.text()?)));
+        let items: Vec<_> =
+            texts.flat_map(|(node, text)| pieces(text).map(move |item| (node, Some(item)))).collect();
         ListItems { items: items.into_iter(), index: 0, state }
     }
 
@@ -53,6 +60,11 @@ impl<'a, 's> ListItems<'a, 's> {
             }
         }
     }
+}
+
+/// What is between commas; nothing for an empty text.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(move |_| !text.trim().is_empty())
 }
 
 impl<'a> SeqAccess<'a> for ListItems<'a, '_> {
@@ -141,13 +153,15 @@ impl<'a> MapAccess<'a> for MapItems<'a, '_> {
 pub(super) struct StructFields<'a, 's> {
     entries: std::slice::Iter<'a, Entry>,
     fields: &'static [&'static str],
+    /// A bit for each field that was given.
+    seen: u128,
     value: Option<&'a Entry>,
     state: &'s State<'a>,
 }
 
 impl<'a, 's> StructFields<'a, 's> {
     pub(super) fn new(entries: &'a [Entry], fields: &'static [&'static str], state: &'s State<'a>) -> Self {
-        StructFields { entries: entries.iter(), fields, value: None, state }
+        StructFields { entries: entries.iter(), fields, seen: 0, value: None, state }
     }
 }
 
@@ -156,10 +170,19 @@ impl<'a> MapAccess<'a> for StructFields<'a, '_> {
 
     fn next_key_seed<K: DeserializeSeed<'a>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
         for entry in self.entries.by_ref() {
-            let Some(field) = self.fields.iter().find(|field| field.eq_ignore_ascii_case(&entry.key)) else {
+            let Some(index) = self.fields.iter().position(|field| field.eq_ignore_ascii_case(&entry.key))
+            else {
                 self.state.unknown_key(entry, self.fields);
                 continue;
             };
+            let field = self.fields[index];
+            // Structs with more keys leave the check to serde, which then refuses the whole section.
+            let bit = u32::try_from(index).ok().and_then(|index| 1_u128.checked_shl(index)).unwrap_or(0);
+            if self.seen & bit != 0 {
+                self.state.repeated_key(entry, field);
+                continue;
+            }
+            self.seen |= bit;
             if self.state.is_left_out(&entry.node) {
                 continue;
             }
@@ -210,7 +233,11 @@ impl<'de> de::Deserializer<'de> for KeyDeserializer<'de> {
         visitor.visit_enum(variant.into_deserializer())
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _name: &'static str, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -255,7 +282,9 @@ impl<'a, 's> EnumAccess<'a, 's> {
     fn content(&self) -> Result<NodeDeserializer<'a, 's>, Error> {
         match self.content {
             Some(entry) => Ok(NodeDeserializer { node: &entry.node, item: None, state: self.state }),
-            None => Err(Error::wrong_type(&format!("a map with the key `{}`", self.variant), "the name alone")),
+            None => {
+                Err(Error::wrong_type(&format!("a map with the key `{}`", self.variant), "the name alone"))
+            }
         }
     }
 }

@@ -16,13 +16,15 @@ struct Problem {
     code: &'static Code,
     message: String,
     help: Option<String>,
+    /// The key that is missing, if that is the problem.
+    missing: Option<&'static str>,
     /// The node it was reported for, once it was.
     reported: Option<*const Node>,
 }
 
 impl Error {
     fn new(code: &'static Code, message: String) -> Self {
-        Error(Box::new(Problem { code, message, help: None, reported: None }))
+        Error(Box::new(Problem { code, message, help: None, missing: None, reported: None }))
     }
 
     /// Stands for a problem of `node` that has its finding.
@@ -52,6 +54,11 @@ impl Error {
     /// The node this error was reported for; `None` while it is new.
     pub(super) fn reported(&self) -> Option<*const Node> {
         self.0.reported
+    }
+
+    /// The key that is missing, if that is the problem.
+    pub(super) fn missing(&self) -> Option<&'static str> {
+        self.0.missing
     }
 
     /// The finding for `node`, reached by `path`; afterwards the error counts as reported.
@@ -91,10 +98,14 @@ impl de::Error for Error {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Error::new(&codes::MISSING_KEY, format!("the key `{field}` is missing")).help(format!("add `{field}`"))
+        let message = format!("the key `{field}` is missing");
+        let mut error = Error::new(&codes::MISSING_KEY, message).help(format!("add `{field}`"));
+        error.0.missing = Some(field);
+        error
     }
 
     fn duplicate_field(field: &'static str) -> Self {
-        Error::new(&codes::DUPLICATE_KEY, format!("the key `{field}` is given twice")).help("remove one".to_owned())
+        Error::new(&codes::DUPLICATE_KEY, format!("the key `{field}` is given twice"))
+            .help("remove one".to_owned())
     }
 }

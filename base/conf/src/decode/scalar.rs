@@ -63,7 +63,8 @@ floats!(f32, f64);
 /// The text without grouping, if it is that of a whole number.
 fn integer_text(text: &str) -> Option<std::borrow::Cow<'_, str>> {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let fits = digits.starts_with(|c: char| c.is_ascii_digit()) && digits.bytes().all(|b| b.is_ascii_digit() || b == b'_');
+    let fits = digits.starts_with(|c: char| c.is_ascii_digit())
+        && digits.bytes().all(|b| b.is_ascii_digit() || b == b'_');
     match (fits, digits.contains('_')) {
         (false, _) => None,
         (true, false) => Some(text.into()),

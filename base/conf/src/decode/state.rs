@@ -27,7 +27,8 @@ pub(super) struct State<'a> {
     path: RefCell<Vec<Step<'a>>>,
     findings: RefCell<Findings>,
     left_out: RefCell<HashSet<*const Node>>,
-    unknown: RefCell<HashSet<*const Entry>>,
+    /// Keys that have their finding.
+    reported_keys: RefCell<HashSet<*const Entry>>,
 }
 
 impl<'a> State<'a> {
@@ -37,7 +38,7 @@ impl<'a> State<'a> {
             path: RefCell::default(),
             findings: RefCell::default(),
             left_out: RefCell::default(),
-            unknown: RefCell::default(),
+            reported_keys: RefCell::default(),
         }
     }
 
@@ -65,7 +66,11 @@ impl<'a> State<'a> {
 
     /// Decodes `node`. A problem below it was reported and left out there, so another attempt gets further; a problem
     /// of its own is reported here, and whoever asked decodes again without it.
-    pub(super) fn attempt<T: Deserialize<'a>>(&self, node: &'a Node, item: Option<&'a str>) -> Result<T, Error> {
+    pub(super) fn attempt<T: Deserialize<'a>>(
+        &self,
+        node: &'a Node,
+        item: Option<&'a str>,
+    ) -> Result<T, Error> {
         if self.is_left_out(node) {
             return Err(Error::reported_for(node));
         }
@@ -80,6 +85,8 @@ impl<'a> State<'a> {
                 // Something new was left out below.
                 Some(_) if self.left_out.borrow().len() > before => continue,
                 Some(_) => error = Error::reported_for(node),
+                // The key is there, but its value has its own finding.
+                None if self.has_left_out(node, error.missing()) => error = Error::reported_for(node),
                 None => {
                     let finding = error.report(node, &self.path_text(None));
                     self.push(finding);
@@ -90,13 +97,36 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Reports a key that is none of `fields`, once.
-    pub(super) fn unknown_key(&self, entry: &'a Entry, fields: &[&'static str]) {
-        if !self.unknown.borrow_mut().insert(entry) {
+    /// Whether the section, or the only variant in it, has the key and its value was left out.
+    fn has_left_out(&self, node: &Node, key: Option<&str>) -> bool {
+        let Some(key) = key else { return false };
+        match (node.entry(key), node.entries()) {
+            (Some(entry), _) => self.is_left_out(&entry.node),
+            (None, [variant]) => self.has_left_out(&variant.node, Some(key)),
+            _ => false,
+        }
+    }
+
+    /// Reports a key that stands in the section for the second time, in another spelling, once.
+    pub(super) fn repeated_key(&self, entry: &'a Entry, field: &str) {
+        if !self.reported_keys.borrow_mut().insert(entry) {
             return;
         }
         let path = self.path_text(Some(&entry.key));
-        let finding = Finding::new(&codes::UNKNOWN_KEY, format!("unknown key `{path}`")).at(&entry.key_origin);
+        let message =
+            format!("`{path}` is given twice: keys compare without case, so it is the same as `{field}`");
+        let finding = Finding::new(&codes::DUPLICATE_KEY, message).at(&entry.key_origin);
+        self.push(finding.help("remove one of the two; the first one counts"));
+    }
+
+    /// Reports a key that is none of `fields`, once.
+    pub(super) fn unknown_key(&self, entry: &'a Entry, fields: &[&'static str]) {
+        if !self.reported_keys.borrow_mut().insert(entry) {
+            return;
+        }
+        let path = self.path_text(Some(&entry.key));
+        let finding =
+            Finding::new(&codes::UNKNOWN_KEY, format!("unknown key `{path}`")).at(&entry.key_origin);
         let finding = match nearest(&entry.key, fields.iter().copied()) {
             Some(known) => finding.help(format!("did you mean `{known}`?")),
             None if fields.is_empty() => finding.help("this section has no keys; remove it"),
@@ -111,7 +141,8 @@ impl<'a> State<'a> {
         if findings.len() < MOST {
             findings.push(finding);
         } else if findings.len() == MOST {
-            let more = Finding::new(&codes::TOO_MANY, format!("more than {MOST} problems; the rest is not listed"));
+            let more =
+                Finding::new(&codes::TOO_MANY, format!("more than {MOST} problems; the rest is not listed"));
             findings.push(match finding.origin() {
                 Some(origin) => more.at(origin),
                 None => more,
