@@ -111,4 +111,32 @@ mod tests {
         assert_eq!(found(""), [0; 0]);
         assert_eq!(found("."), [0; 0]);
     }
+
+    #[test]
+    fn of_several_certificates_for_a_name_the_client_must_know_the_key() {
+        let identity = |algorithm| {
+            let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
+            let params = rcgen::CertificateParams::new(vec!["a.example.com".to_owned()]).unwrap();
+            let input = crate::tls::CertificateInput {
+                cert_pem: params.self_signed(&key).unwrap().pem().into_bytes().into(),
+                key_pem: key.serialize_pem().into_bytes().into(),
+                label: "test".into(),
+            };
+            Identity::parse(&input).unwrap()
+        };
+        let (edwards, ecdsa) = (identity(&rcgen::PKCS_ED25519), identity(&rcgen::PKCS_ECDSA_P256_SHA256));
+        let mut store = CertificateStore::default();
+        store.add(&edwards);
+        store.add(&ecdsa);
+        let chosen = |schemes: &[_]| Arc::as_ptr(store.by_name("a.example.com", schemes).unwrap());
+        let old = SignatureScheme::ECDSA_NISTP256_SHA256;
+        assert_eq!(chosen(&[old]), Arc::as_ptr(&ecdsa.key));
+        assert_eq!(
+            chosen(&[old, SignatureScheme::ED25519]),
+            Arc::as_ptr(&edwards.key),
+            "the first that suits"
+        );
+        assert_eq!(chosen(&[]), Arc::as_ptr(&edwards.key), "none suits");
+        assert!(store.by_name("b.example.com", &[old]).is_none());
+    }
 }

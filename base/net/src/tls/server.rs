@@ -71,6 +71,7 @@ pub struct ServerTls {
     identities: hashbrown::HashMap<Fingerprint, Parsed, foldhash::fast::RandomState>,
     listed: Vec<CertificateInfo>,
     options: BTreeMap<Arc<str>, Options>,
+    default_name: Arc<str>,
     /// Hosts with other options than `default`.
     hosts: HostMap<Arc<str>>,
 }
@@ -98,7 +99,7 @@ impl ServerTls {
     #[must_use]
     pub fn options_of(&self, server_name: Option<&str>) -> Arc<str> {
         let named = server_name.and_then(|name| self.hosts.find(name).next());
-        named.map_or_else(|| Arc::from(DEFAULT_OPTIONS), Arc::clone)
+        Arc::clone(named.unwrap_or(&self.default_name))
     }
 
     /// Whether a certificate other than the default one covers `host`, lower case.

@@ -28,6 +28,7 @@ impl ServerTls {
             identities: hashbrown::HashMap::default(),
             listed: Vec::with_capacity(input.certificates.len()),
             options: std::collections::BTreeMap::new(),
+            default_name: Arc::from(DEFAULT_OPTIONS),
             hosts: HostMap::default(),
         };
         built.fill_store(input, previous, &mut problems);
