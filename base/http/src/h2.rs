@@ -12,6 +12,8 @@ mod incoming;
 mod outgoing;
 pub mod server;
 
+pub(crate) use incoming::Deadline;
+
 use http::HeaderMap;
 use http::header::{self, HeaderName};
 

@@ -80,7 +80,7 @@ where
         rested: Mutex::new(Instant::now()),
     });
     let driven = Arc::clone(&state);
-    spawn(async move {
+    fairlead_rt::spawn("h2-backend", async move {
         drive(connection, keep_alive, &heard).await;
         driven.closed.store(true, Ordering::Release);
         on_close();
@@ -99,11 +99,6 @@ fn builder() -> h2::client::Builder {
         .max_concurrent_reset_streams(super::REMEMBERED_RESETS)
         .max_local_error_reset_streams(Some(super::FORCED_RESETS));
     builder
-}
-
-#[expect(clippy::disallowed_methods, reason = "belongs to a connection of this worker and ends with it")]
-fn spawn(task: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
-    tokio::spawn(task)
 }
 
 /// Runs the connection until it closes or a ping stays unanswered.
@@ -157,7 +152,8 @@ impl SendRequest {
     #[must_use]
     pub fn is_closed(&mut self) -> bool {
         let mut cx = Context::from_waker(std::task::Waker::noop());
-        self.state.closed.load(Ordering::Acquire) || matches!(self.inner.poll_ready(&mut cx), Poll::Ready(Err(_)))
+        self.state.closed.load(Ordering::Acquire)
+            || matches!(self.inner.poll_ready(&mut cx), Poll::Ready(Err(_)))
     }
 
     /// For how long no stream has been open; `None` while one is.
@@ -195,7 +191,10 @@ impl SendRequest {
         let body = if stream.is_end_stream() {
             Body::Empty
         } else {
-            let upload = waiting.upload.take().map(|upload| AbortOnDrop(spawn(finish(upload))));
+            let upload = waiting
+                .upload
+                .take()
+                .map(|upload| AbortOnDrop(fairlead_rt::spawn("h2-upload", finish(upload))));
             Body::stream(Download { incoming: Incoming::new(stream, length), upload, active: Some(active) })
         };
         Ok(Response { status: parts.status, headers: parts.headers, body, ..Response::default() })
@@ -264,7 +263,9 @@ impl Waiting {
         while let Poll::Ready(Some(Ok(interim))) = self.response.poll_informational(cx) {
             self.interims += 1;
             if self.interims > MAX_INTERIM {
-                return Poll::Ready(Err(Error::new(Fault::Protocol, "too many interim responses").after_sending()));
+                return Poll::Ready(Err(
+                    Error::new(Fault::Protocol, "too many interim responses").after_sending()
+                ));
             }
             if let Some(to) = &self.interim
                 && interim.status() != StatusCode::CONTINUE
@@ -278,7 +279,9 @@ impl Waiting {
         if self.upload.is_none() {
             let limit = self.head_limit;
             ready!(self.deadline.get_or_insert_with(|| Deadline::after(limit)).poll(cx));
-            return Poll::Ready(Err(Error::new(Fault::ResponseTimeout, "no response head in time").after_sending()));
+            return Poll::Ready(Err(
+                Error::new(Fault::ResponseTimeout, "no response head in time").after_sending()
+            ));
         }
         Poll::Pending
     }
@@ -379,7 +382,11 @@ impl<T: AsyncRead + Unpin> AsyncRead for Heard<T> {
 }
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for Heard<T> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(cx, buf)
     }
 

@@ -73,19 +73,19 @@ impl Incoming {
 }
 
 /// A point in time whose timer is only made when somebody has to wait.
-pub(super) struct Deadline {
+pub(crate) struct Deadline {
     at: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Deadline {
     /// `limit` from now; zero means never.
-    pub(super) fn after(limit: Duration) -> Self {
+    pub(crate) fn after(limit: Duration) -> Self {
         let at = (!limit.is_zero()).then(|| Instant::now().checked_add(limit)).flatten();
         Deadline { at, timer: None }
     }
 
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(at) = self.at else { return Poll::Pending };
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
         timer.as_mut().poll(cx)

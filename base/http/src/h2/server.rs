@@ -98,7 +98,11 @@ async fn drive<T>(
 
 /// How long the client may take with its preface.
 fn head_limit(options: &ServerOptions) -> Duration {
-    [options.read_timeout, options.idle_timeout].into_iter().filter(|limit| !limit.is_zero()).min().unwrap_or(NEVER)
+    [options.read_timeout, options.idle_timeout]
+        .into_iter()
+        .filter(|limit| !limit.is_zero())
+        .min()
+        .unwrap_or(NEVER)
 }
 
 fn builder(options: &ServerOptions) -> h2::server::Builder {

@@ -40,7 +40,8 @@ fn format(seconds: u64) -> String {
 
 /// Year, month from 0 and day from 1 of a day counted from 1970.
 fn civil(mut days: u64) -> (u64, usize, u64) {
-    let is_leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let is_leap =
+        |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     // 400 years always have 146,097 days; what is left needs few steps.
     let mut year = 1970 + days / 146_097 * 400;
     days %= 146_097;

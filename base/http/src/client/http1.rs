@@ -1,0 +1,209 @@
+//! Exchanges over HTTP/1.1 connections, which carry one request at a time.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use fairlead_net::Stream;
+use http::header::{self, HeaderValue};
+use http::uri::PathAndQuery;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::pool::{Host, Open};
+use super::{Failed, Tried, dial, http2};
+use crate::h1::client::{Connection, Failed as Broken};
+use crate::h2::Deadline;
+use crate::{Body, Error, Fault, Request, Response};
+
+/// A connection that is counted as open while it lives.
+pub(super) type Counted = Connection<CountedStream>;
+
+/// Makes a connection of a new stream.
+pub(super) fn connection(stream: Stream, open: Open) -> Counted {
+    Connection::new(CountedStream { stream, _open: open })
+}
+
+/// Sends on an idle connection or, always when that has failed before, on a new one.
+pub(super) async fn send(host: &Arc<Host>, request: Request, attempt: u32) -> Result<Tried, Failed> {
+    if attempt == 1
+        && let Some(connection) = host.take_idle()
+    {
+        return send_on(host, connection, request, attempt).await;
+    }
+    let http1_only = request.upgrade().is_some() || attempt == super::MAX_ATTEMPTS;
+    let dialled = match dial::dial(&host.transport, &host.target, http1_only).await {
+        // The backend has learnt HTTP/2 since it declined.
+        Ok((stream, true)) => http2::adopt(host, stream).await.map(|()| None),
+        Ok((stream, false)) => Ok(Some(connection(stream, host.open()))),
+        Err(error) => Err(error),
+    };
+    match dialled {
+        Ok(Some(connection)) => send_on(host, connection, request, attempt).await,
+        Ok(None) => Ok(Tried::Again(request)),
+        Err(error) => Err(Failed { error, request_body: Some(request.body) }),
+    }
+}
+
+/// Sends on this connection.
+pub(super) async fn send_on(
+    host: &Arc<Host>,
+    connection: Counted,
+    mut request: Request,
+    attempt: u32,
+) -> Result<Tried, Failed> {
+    if !request.headers.contains_key(header::HOST)
+        && let Ok(authority) = HeaderValue::from_str(&host.target.authority)
+    {
+        request.headers.insert(header::HOST, authority);
+    }
+    let copy = request.body.replay();
+    let body = std::mem::take(&mut request.body);
+    match exchange(host, connection, &request, body).await {
+        Ok(response) => Ok(Tried::Answered(response)),
+        Err(Broken { error, stale, body }) => {
+            let again =
+                stale && (!error.sent || super::is_repeatable(&request)) && attempt < super::MAX_ATTEMPTS;
+            match body.or(copy) {
+                Some(body) if again => {
+                    request.body = body;
+                    Ok(Tried::Again(request))
+                }
+                request_body => Err(Failed { error, request_body }),
+            }
+        }
+    }
+}
+
+async fn exchange(
+    host: &Arc<Host>,
+    connection: Counted,
+    request: &Request,
+    body: Body,
+) -> Result<Response, Broken> {
+    let limit = host.transport.options.response_header_timeout;
+    let target = request.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
+    let back = Arc::clone(host);
+    let (body, out) = if limit.is_zero() { (body, None) } else { watch(body) };
+    let exchange = connection.exchange(
+        &request.method,
+        &target,
+        &request.headers,
+        body,
+        request.interim.clone(),
+        move |connection| back.keep_idle(connection),
+    );
+    match out {
+        None => exchange.await,
+        Some(out) => head_within(limit, &out, exchange).await,
+    }
+}
+
+/// Waits for a response head, at most `limit` after the request body has been taken.
+async fn head_within(
+    limit: Duration,
+    out: &AtomicBool,
+    exchange: impl Future<Output = Result<Response, Broken>>,
+) -> Result<Response, Broken> {
+    let mut exchange = pin!(exchange);
+    let mut deadline = None;
+    poll_fn(|cx| {
+        if let Poll::Ready(result) = exchange.as_mut().poll(cx) {
+            return Poll::Ready(result);
+        }
+        if out.load(Ordering::Relaxed)
+            && deadline.get_or_insert_with(|| Deadline::after(limit)).poll(cx).is_ready()
+        {
+            let error = Error::new(Fault::ResponseTimeout, "no response head in time").after_sending();
+            return Poll::Ready(Err(Broken { error, stale: false, body: None }));
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+/// Makes a body tell when all of it has been taken.
+fn watch(body: Body) -> (Body, Option<Arc<AtomicBool>>) {
+    let out = Arc::new(AtomicBool::new(!matches!(body, Body::Stream(_))));
+    let body = match body {
+        Body::Stream(_) => Body::stream(Watched { body, out: Arc::clone(&out) }),
+        at_hand => at_hand,
+    };
+    (body, Some(out))
+}
+
+struct Watched {
+    body: Body,
+    out: Arc<AtomicBool>,
+}
+
+impl HttpBody for Watched {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if matches!(frame, Poll::Ready(None)) || self.body.is_end_stream() {
+            self.out.store(true, Ordering::Relaxed);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A stream whose host counts it.
+pub(super) struct CountedStream {
+    stream: Stream,
+    _open: Open,
+}
+
+impl AsyncRead for CountedStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for CountedStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,6 @@
+//! Integration tests of the HTTP room.
+
+#[cfg(test)]
+mod h2_peers;
+#[cfg(test)]
+mod h2_server;
