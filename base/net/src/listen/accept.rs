@@ -6,19 +6,29 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 
 /// Waits when descriptors or memory have run out: they double from the first to the last.
 const FIRST_WAIT: Duration = Duration::from_millis(5);
 const LAST_WAIT: Duration = Duration::from_secs(1);
+const LOG_EVERY: Duration = Duration::from_secs(10);
 
 /// A listening socket in a runtime.
 #[derive(Debug)]
 pub struct Listener {
     tcp: TcpListener,
     local: SocketAddr,
+    pressure: Pressure,
+}
+
+/// Counts failures, and says so at most every [`LOG_EVERY`].
+#[derive(Debug, Default)]
+struct Pressure {
     failures: AtomicU64,
+    logged: Mutex<Option<Instant>>,
 }
 
 /// A connection as it came from the kernel, with TCP_NODELAY and keep-alive set.
@@ -34,7 +44,7 @@ pub struct Accepted {
 
 impl Listener {
     pub(super) fn new(tcp: TcpListener, local: SocketAddr) -> io::Result<Self> {
-        Ok(Self { tcp, local, failures: AtomicU64::new(0) })
+        Ok(Self { tcp, local, pressure: Pressure::default() })
     }
 
     /// The address it listens on.
@@ -46,13 +56,13 @@ impl Listener {
     /// How often accepting had to wait because descriptors or memory had run out.
     #[must_use]
     pub fn failures(&self) -> u64 {
-        self.failures.load(Ordering::Relaxed)
+        self.pressure.failures.load(Ordering::Relaxed)
     }
 
     /// The next connection. Errors are counted, logged and waited out; dropping the future loses no connection.
     pub async fn accept(&self) -> Accepted {
         loop {
-            let (stream, peer) = accept_with(|| self.tcp.accept(), &self.failures, self.local).await;
+            let (stream, peer) = accept_with(|| self.tcp.accept(), &self.pressure, self.local).await;
             // A socket bound to one address has no other; of the others the kernel must be asked.
             let local = if self.local.ip().is_unspecified() { stream.local_addr() } else { Ok(self.local) };
             if let Ok(local) = local {
@@ -69,7 +79,7 @@ fn canonical(address: SocketAddr) -> SocketAddr {
     }
 }
 
-async fn accept_with<T, F>(mut source: impl FnMut() -> F, failures: &AtomicU64, local: SocketAddr) -> T
+async fn accept_with<T, F>(mut source: impl FnMut() -> F, pressure: &Pressure, local: SocketAddr) -> T
 where
     F: Future<Output = io::Result<T>>,
 {
@@ -82,12 +92,20 @@ where
         if is_of_the_connection(&error) {
             continue;
         }
-        failures.fetch_add(1, Ordering::Relaxed);
-        if wait == FIRST_WAIT {
-            tracing::error!(%local, %error, "cannot accept connections, waiting");
-        }
+        pressure.add(&error, local);
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(LAST_WAIT);
+    }
+}
+
+impl Pressure {
+    fn add(&self, error: &io::Error, local: SocketAddr) {
+        let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut logged = self.logged.lock();
+        if logged.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
+            *logged = Some(Instant::now());
+            tracing::error!(%local, %error, failures, "cannot accept connections, waiting");
+        }
     }
 }
 
@@ -118,18 +136,16 @@ fn is_of_the_connection(error: &io::Error) -> bool {
 mod tests {
     use std::collections::VecDeque;
 
-    use tokio::time::Instant;
-
     use super::*;
 
     /// Accepts after the given errors; how long that took and how many were counted.
     async fn after(errors: &[Errno]) -> (Duration, u64) {
         let mut errors: VecDeque<_> = errors.iter().copied().collect();
-        let failures = AtomicU64::new(0);
+        let pressure = Pressure::default();
         let began = Instant::now();
         let source = || std::future::ready(errors.pop_front().map_or(Ok(()), |e| Err(e.into())));
-        accept_with(source, &failures, ([127, 0, 0, 1], 80).into()).await;
-        (began.elapsed(), failures.into_inner())
+        accept_with(source, &pressure, ([127, 0, 0, 1], 80).into()).await;
+        (began.elapsed(), pressure.failures.into_inner())
     }
 
     #[tokio::test(start_paused = true)]

@@ -50,3 +50,42 @@ impl std::fmt::Debug for Activated {
         f.debug_struct("Activated").field("names", &self.names).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    const CHILD: &str = "FAIRLEAD_TEST_ACTIVATED_PORT";
+
+    /// Runs this test again in a child that inherits a listening socket by name.
+    #[test]
+    fn an_inherited_socket_is_found_by_its_name() {
+        if let Ok(port) = std::env::var(CHILD) {
+            return take_as_child(port.parse().unwrap());
+        }
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::empty()).unwrap();
+        let name = "listen::activated::tests::an_inherited_socket_is_found_by_its_name";
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name])
+            .env(CHILD, socket.local_addr().unwrap().port().to_string())
+            .env("LISTEN_FDS", "1")
+            .env("LISTEN_FDS_FIRST_FD", std::os::fd::AsRawFd::as_raw_fd(&socket).to_string())
+            .env("LISTEN_FDNAMES", "websecure")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&child.stdout);
+        assert!(child.status.success() && text.contains("1 passed"), "{text}");
+    }
+
+    fn take_as_child(port: u16) {
+        let mut activated = Activated::from_env();
+        assert_eq!(activated.names(), ["websecure"]);
+        assert!(activated.take("web", 1).unwrap().is_none());
+        let bound = activated.take("websecure", 2).unwrap().unwrap();
+        assert_eq!(bound.iter().map(|b| b.local().port()).collect::<Vec<_>>(), [port, port]);
+        assert!(activated.take("websecure", 1).unwrap().is_none(), "taken");
+    }
+}

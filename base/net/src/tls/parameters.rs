@@ -114,6 +114,11 @@ pub(super) fn resolve(
     Ok(Parameters { provider, versions, notes })
 }
 
+/// Whether a version name means something; an empty one means the default.
+pub(super) fn is_version(name: &str) -> bool {
+    name.is_empty() || minor(name).is_ok()
+}
+
 /// Minor number of a version name: 2 for `VersionTLS12`.
 fn minor(name: &str) -> Result<u8, String> {
     match name {
@@ -155,7 +160,7 @@ fn suites_12(names: &[String], notes: &mut Vec<String>) -> Result<Option<Vec<Sup
         } else if WEAK_SUITES.contains(&name.as_str()) {
             weak.push(name.as_str());
         } else if !NAMES_13.contains(&name.as_str()) {
-            return Err(format!("unknown cipher suite {name:?}"));
+            return Err(format!("invalid CipherSuite: {name}"));
         }
     }
     if !weak.is_empty() {
@@ -182,7 +187,7 @@ fn kx_groups(
         match CURVES.iter().find(|(go, standard, _)| go == name || standard == name) {
             Some((_, _, Some(group))) => wanted.push(*group),
             Some((_, _, None)) => notes.push(format!("curve {name} is not supported")),
-            None => return Err(format!("unknown curve {name:?}")),
+            None => return Err(format!("invalid CurveID in curvePreferences: {name}")),
         }
     }
     Ok((!wanted.is_empty()).then_some(wanted))

@@ -98,7 +98,7 @@ fn what_is_wrong_is_told() {
         ),
         (
             ClientTlsInput { cipher_suites: vec!["NONE".to_owned()], ..ClientTlsInput::default() },
-            "unknown cipher",
+            "invalid CipherSuite: NONE",
         ),
     ] {
         let problem = ClientTls::build(&input).unwrap_err();

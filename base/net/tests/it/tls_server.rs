@@ -241,6 +241,7 @@ fn what_is_wrong_is_told_and_the_rest_works() {
     let input = ServerTlsInput {
         options: BTreeMap::from([
             (name("old"), options(|o| o.min_version = "VersionTLS10".to_owned())),
+            (name("future"), options(|o| o.min_version = "VersionTLS99".to_owned())),
             (name("weak"), options(|o| o.cipher_suites = strings(&["TLS_RSA_WITH_AES_128_CBC_SHA"]))),
             (name("suite"), options(|o| o.cipher_suites = strings(&["TLS_NONE"]))),
             (name("nobody"), options(|o| o.client_auth.mode = "RequireAndVerifyClientCert".to_owned())),
@@ -256,7 +257,7 @@ fn what_is_wrong_is_told_and_the_rest_works() {
             .collect()
     };
     let told_first = told(&problems);
-    assert_eq!(problems.len(), 8, "{told_first:#?}");
+    assert_eq!(problems.len(), 9, "{told_first:#?}");
     assert!(told_first[0].contains("keys may not be consistent") || told_first[0].contains("KeyMismatch"));
     assert_eq!(told_first[1], "! a.test: no certificate found");
     assert!(told_first.contains(&"! options mode: unknown client auth type \"Sometimes\"".to_owned()));
@@ -266,8 +267,9 @@ fn what_is_wrong_is_told_and_the_rest_works() {
                 .to_owned()
         )
     );
-    assert_eq!(problems.iter().filter(|p| !p.fatal).count(), 2, "{told_first:#?}");
-    assert_eq!((tls.broken("old"), tls.broken("weak")), (None, None));
+    assert_eq!(problems.iter().filter(|p| !p.fatal).count(), 3, "{told_first:#?}");
+    assert_eq!((tls.broken("old"), tls.broken("weak"), tls.broken("future")), (None, None, None));
+    assert_eq!(tls.broken("suite"), Some("invalid CipherSuite: TLS_NONE"));
 
     let [info] = tls.certificates() else { panic!("{:?}", tls.certificates()) };
     assert_eq!((info.cn.as_str(), info.serial.as_str(), &*info.label), ("a.test", "258", "a.test"));

@@ -153,12 +153,18 @@ fn server_config(
     if let Some(reason) = &input.unreadable {
         return Err(reason.clone());
     }
-    let parameters = parameters::resolve(
-        &input.min_version,
-        &input.max_version,
-        &input.cipher_suites,
-        &input.curve_preferences,
-    )?;
+    // As in Traefik, a name that is no version leaves the default; here it is told.
+    let mut notes = Vec::new();
+    let mut version = |name| -> &str {
+        if parameters::is_version(name) {
+            return name;
+        }
+        notes.push(format!("unknown TLS version {name:?} is ignored"));
+        ""
+    };
+    let (min, max) = (version(&input.min_version), version(&input.max_version));
+    let parameters = parameters::resolve(min, max, &input.cipher_suites, &input.curve_preferences)?;
+    notes.extend(parameters.notes);
     let verifier = client_auth::verifier(&input.client_auth, &parameters.provider)?;
     let builder = ServerConfig::builder_with_provider(parameters.provider)
         .with_protocol_versions(&parameters.versions)
@@ -180,5 +186,5 @@ fn server_config(
     } else {
         config.ticketer = Ticketer::new().map_err(|e| e.to_string())?;
     }
-    Ok((config, parameters.notes))
+    Ok((config, notes))
 }
