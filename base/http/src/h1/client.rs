@@ -117,7 +117,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
         let read =
             poll_fn(|cx| awaiting.poll_head(&mut self.wire, &mut sending, interim.as_deref(), cx)).await;
         match read {
-            Ok(head) => Ok(self.respond(head, sending, reuse)),
+            Ok(head) => {
+                // The server did not ask for the body that it was offered.
+                if awaiting.hold.is_some() {
+                    sending.abandon();
+                }
+                Ok(self.respond(head, sending, reuse))
+            }
             Err(error) => {
                 let stale = self.exchanges > 1 && !awaiting.begun && error.fault == Fault::Closed;
                 Err(Failed { error, stale, body: sending.untouched() })

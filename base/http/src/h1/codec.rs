@@ -6,7 +6,6 @@
 //! folded lines, spaces around names, doubled or mixed framing), the message is refused.
 
 mod body;
-mod date;
 mod encode;
 mod head;
 mod request;

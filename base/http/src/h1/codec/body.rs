@@ -234,3 +234,114 @@ fn hex(digit: u8) -> u8 {
         _ => (digit | 0x20) - b'a' + 10,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Everything that a body decodes to: data, trailers, and what is left of the input; `None` when it is incomplete.
+    type Whole = Option<(Vec<u8>, HeaderMap, Vec<u8>)>;
+
+    fn decode_pieces(framing: Framing, pieces: &[&[u8]]) -> Result<Whole, BrokenBody> {
+        let mut decoder = BodyDecoder::new(framing);
+        let (mut data, mut trailers, mut input) = (Vec::new(), HeaderMap::new(), BytesMut::new());
+        for piece in pieces {
+            input.extend_from_slice(piece);
+            loop {
+                match decoder.decode(&mut input)? {
+                    Decoded::Data(bytes) => data.extend_from_slice(&bytes),
+                    Decoded::Trailers(fields) => trailers = fields,
+                    Decoded::End | Decoded::Partial => break,
+                }
+            }
+        }
+        Ok(decoder.is_done().then(|| (data, trailers, input.to_vec())))
+    }
+
+    fn chunked(text: &str) -> Result<Whole, BrokenBody> {
+        decode_pieces(Framing::Chunked, &[text.as_bytes()])
+    }
+
+    #[test]
+    fn chunks_are_exact() {
+        for text in [
+            "0\r\n\r\n",
+            "3\r\nabc\r\n0\r\n\r\n",
+            "003\r\nabc\r\n000\r\n\r\n",
+            "3;a=b\r\nabc\r\n0;c=\"d e\"\r\n\r\n",
+            "A\r\n0123456789\r\na\r\n0123456789\r\n0\r\nX: y\r\n\r\n",
+        ] {
+            assert!(matches!(chunked(text), Ok(Some(_))), "{text:?}");
+        }
+        for text in [
+            "\r\n",
+            "g\r\n",
+            "-1\r\n",
+            "+1\r\n",
+            "0x1\r\n",
+            " 3\r\nabc",
+            "3 \r\nabc",
+            "3\t;a\r\nabc",
+            "3\nabc",
+            "3\rabc\r\n",
+            "3\r\nabcd\r\n",
+            "3\r\nabc\n",
+            "3\r\nabc0\r\n",
+            "3;a\nb\r\nabc",
+            "3;a\0\r\nabc",
+            "3;a\rb\r\nabc",
+            "3,\r\nabc",
+            "1000000000000000\r\n",
+            "fffffffffffffffff\r\n",
+            "0\r\nX: y\n\r\n",
+            "0\r\n X: y\r\n\r\n",
+            "0\r\nX : y\r\n\r\n",
+            "0\r\nX\r\n\r\n",
+            "0\r\nabc\r\n\r\n",
+        ] {
+            assert_eq!(chunked(text), Err(BrokenBody), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn chunk_overhead_is_bounded() {
+        assert_eq!(chunked(&format!("3;{}", "a".repeat(LONGEST_LINE))), Err(BrokenBody));
+        let wasteful = format!("1;{}\r\na\r\n", "e".repeat(1000));
+        assert_eq!(chunked(&wasteful.repeat(EXTENSIONS / 1000 + 1)), Err(BrokenBody));
+        assert_eq!(chunked(&format!("0\r\nX: {}", "a".repeat(TRAILERS))), Err(BrokenBody));
+        assert_eq!(chunked(&format!("0\r\n{}\r\n", "X: a\r\n".repeat(TRAILER_FIELDS + 1))), Err(BrokenBody));
+    }
+
+    #[test]
+    fn trailers_cannot_change_framing_or_routing() {
+        let text =
+            "0\r\nX-Sum: 1\r\nContent-Length: 5\r\nHost: h\r\nTransfer-Encoding: chunked\r\nX-Sum: 2\r\n\r\n";
+        let (_, trailers, _) = chunked(text).unwrap().unwrap();
+        assert_eq!(trailers.len(), 2);
+        assert_eq!(trailers.get_all("x-sum").iter().count(), 2);
+    }
+
+    #[test]
+    fn every_split_gives_the_same() {
+        let cases: [(Framing, &[u8]); 3] = [
+            (
+                Framing::Chunked,
+                b"5;x=y\r\nhello\r\n1\r\n,\r\n06\r\n world\r\n0\r\nX-Sum: 1\r\nY: z\r\n\r\nGET /",
+            ),
+            (Framing::Chunked, b"3\r\na\r\n\r\n0\r\n\r\nrest"),
+            (Framing::Length(7), b"1234567rest"),
+        ];
+        for (framing, bytes) in cases {
+            let whole = decode_pieces(framing, &[bytes]).unwrap();
+            assert!(whole.is_some());
+            for at in 0..=bytes.len() {
+                for then in at..=bytes.len() {
+                    let pieces = [&bytes[..at], &bytes[at..then], &bytes[then..]];
+                    assert_eq!(decode_pieces(framing, &pieces).unwrap(), whole, "split at {at} and {then}");
+                }
+            }
+            let one_by_one: Vec<&[u8]> = bytes.chunks(1).collect();
+            assert_eq!(decode_pieces(framing, &one_by_one).unwrap(), whole);
+        }
+    }
+}

@@ -7,7 +7,8 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Method, StatusCode};
 
-use super::{Reject, body, date, head};
+use super::{Reject, body, head};
+use crate::server::date;
 
 /// What the end of every chunk is.
 pub(crate) const CHUNK_END: &[u8] = b"\r\n";
@@ -73,7 +74,7 @@ pub fn encode_response(
     });
     if !seen.date && status != StatusCode::SWITCHING_PROTOCOLS {
         out.extend_from_slice(b"Date: ");
-        out.extend_from_slice(&date::now());
+        out.extend_from_slice(date::now().as_bytes());
         out.extend_from_slice(b"\r\n");
     }
     out.extend_from_slice(b"\r\n");
@@ -249,4 +250,49 @@ fn content_length(out: &mut Vec<u8>, length: u64) {
 
 fn number(out: &mut Vec<u8>, number: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunk_sizes_are_hexadecimal() {
+        for size in [1, 9, 15, 16, 255, 256, 4096, 65_535, usize::MAX] {
+            let mut out = Vec::new();
+            encode_chunk_start(&mut out, size);
+            assert_eq!(out, format!("{size:x}\r\n").into_bytes());
+        }
+    }
+
+    #[test]
+    fn names_are_canonical() {
+        for (name, written) in [
+            ("content-type", "Content-Type"),
+            ("x-real-ip", "X-Real-Ip"),
+            ("sec-websocket-key", "Sec-WebSocket-Key"),
+            ("etag", "Etag"),
+            ("x--y-", "X--Y-"),
+        ] {
+            let mut out = Vec::new();
+            canonical_name(&mut out, name.as_bytes());
+            assert_eq!(String::from_utf8(out).unwrap(), written);
+        }
+    }
+
+    #[test]
+    fn refusals_read_as_those_of_go() {
+        for (reject, line) in [
+            (Reject::Line, "400 Bad Request"),
+            (Reject::NoHost, "400 Bad Request: missing required Host header"),
+            (Reject::TooLarge, "431 Request Header Fields Too Large"),
+        ] {
+            let mut out = Vec::new();
+            encode_refusal(&mut out, reject);
+            let expected = format!(
+                "HTTP/1.1 {line}\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n{line}"
+            );
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
 }

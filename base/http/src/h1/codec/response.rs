@@ -154,3 +154,74 @@ impl Fields {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Option<ResponseHead>, BadResponse> {
+        let limits = Limits { bytes: 2048, fields: 20 };
+        read_response(&mut BytesMut::from(text.as_bytes()), &mut HeadScan::default(), limits, false)
+    }
+
+    #[test]
+    fn status_lines_are_exact() {
+        for line in ["HTTP/1.1 200 OK", "HTTP/1.0 200 ", "HTTP/1.1 200", "HTTP/1.1 999 Any Thing\u{e4}"] {
+            assert!(matches!(read(&format!("{line}\r\n\r\n")), Ok(Some(_))), "{line}");
+        }
+        for line in [
+            "HTTP/2.0 200 OK",
+            "HTTP/1.1  200 OK",
+            "HTTP/1.1 20 OK",
+            "HTTP/1.1 2000",
+            "HTTP/1.1 099 No",
+            "http/1.1 200",
+            "HTTP/1.1 200 a\rb",
+            "HTTP/1.1 200 a\0",
+            "ICY 200 OK",
+            "<html>",
+            "\r\nHTTP/1.1 200 OK",
+        ] {
+            assert!(matches!(read(&format!("{line}\r\n\r\n")), Err(BadResponse::Line)), "{line}");
+        }
+    }
+
+    #[test]
+    fn framing_of_responses() {
+        for (fields, expected) in [
+            ("", Ok((Framing::UntilClose, false))),
+            ("Content-Length: 0\r\n", Ok((Framing::None, true))),
+            ("Content-Length: 5\r\n", Ok((Framing::Length(5), true))),
+            ("Content-Length: 5\r\nConnection: close\r\n", Ok((Framing::Length(5), false))),
+            ("Content-Length: 5\r\nContent-Length: 5\r\n", Ok((Framing::Length(5), true))),
+            ("Transfer-Encoding: chunked\r\n", Ok((Framing::Chunked, true))),
+            ("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", Ok((Framing::Chunked, false))),
+            ("Content-Length: 5\r\nContent-Length: 6\r\n", Err(BadResponse::Length)),
+            ("Content-Length: 5, 5\r\n", Err(BadResponse::Length)),
+            ("Content-Length: -1\r\n", Err(BadResponse::Length)),
+            ("Transfer-Encoding: gzip\r\n", Err(BadResponse::Coding)),
+            ("Transfer-Encoding: chunked, gzip\r\n", Err(BadResponse::Coding)),
+            ("X: a\n", Err(BadResponse::Field)),
+            ("X: a\r\n folded\r\n", Err(BadResponse::Field)),
+            ("X : a\r\n", Err(BadResponse::Field)),
+        ] {
+            let head = read(&format!("HTTP/1.1 200 OK\r\n{fields}\r\n"));
+            assert_eq!(
+                head.map(|head| head.map(|head| (head.framing, head.keep_alive)).unwrap()),
+                expected,
+                "{fields:?}"
+            );
+        }
+        let kept =
+            read("HTTP/1.0 200 OK\r\nContent-Length: 1\r\nConnection: keep-alive\r\n\r\n").unwrap().unwrap();
+        assert!(kept.keep_alive);
+        assert!(matches!(
+            read("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
+            Err(BadResponse::Coding)
+        ));
+        for status in [204, 304, 103] {
+            let head = read(&format!("HTTP/1.1 {status} X\r\nContent-Length: 5\r\n\r\n")).unwrap().unwrap();
+            assert_eq!(head.framing, Framing::None, "{status}");
+        }
+    }
+}

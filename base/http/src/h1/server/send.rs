@@ -52,7 +52,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<'_, IO> {
         if keep_alive && self.finish_request().await {
             return true;
         }
-        if keep_alive || !self.shared.0.lock().decoder.is_done() {
+        // Where the client may have sent more, closing at once could cost it our answer.
+        if facts.keep_alive || !self.shared.0.lock().decoder.is_done() {
             Box::pin(self.linger()).await;
         } else {
             Box::pin(self.close()).await;
@@ -77,7 +78,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<'_, IO> {
         let mut state = self.shared.0.lock();
         // A client that still waits for `100 Continue` may or may not send its body: the next bytes could be either.
         let undecided = state.expects_continue && !state.decoder.is_done();
-        let facts = ResponseFacts { keep_alive: facts.keep_alive && may_continue && !undecided, ..facts };
+        let may_continue = may_continue && !undecided && state.fault.is_none();
+        let facts = ResponseFacts { keep_alive: facts.keep_alive && may_continue, ..facts };
         state.answered = true;
         let out = state.wire.output.buffer();
         let (plan, keep_alive) = encode_response(out, status, &headers, body.exact_len(), facts);
