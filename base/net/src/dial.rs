@@ -123,10 +123,8 @@ async fn race(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
             () = sleep_until(next_at), if more => {}
             else => break,
         }
-        if attempts.is_empty() || Instant::now() >= next_at {
-            attempts.extend(waiting.next().map(|&address| attempt(address)));
-            next_at = Instant::now() + ATTEMPT_DELAY;
-        }
+        attempts.extend(waiting.next().map(|&address| attempt(address)));
+        next_at = Instant::now() + ATTEMPT_DELAY;
     }
     Err(first_error.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no address")))
 }
@@ -154,6 +152,14 @@ mod tests {
 
     const SOON: Duration = Duration::from_secs(10);
 
+    /// A port that nobody listens on and nobody else gets.
+    fn closed_port() -> (socket2::Socket, SocketAddr) {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        (socket, address)
+    }
+
     #[tokio::test]
     async fn literals_and_names_connect() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -167,9 +173,8 @@ mod tests {
 
     #[tokio::test]
     async fn refused_and_unknown_names_are_told_apart() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
+        let (_closed, dead) = closed_port();
+        let port = dead.port();
         let refused = connect("127.0.0.1", port, SOON).await.unwrap_err();
         assert_eq!(refused.kind, DialErrorKind::Refused);
         assert!(refused.to_string().starts_with(&format!("dial 127.0.0.1:{port}: ")), "{refused}");
@@ -181,17 +186,16 @@ mod tests {
     async fn a_dead_first_address_does_not_hide_a_live_second() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let live = listener.local_addr().unwrap();
-        let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (_closed, dead) = closed_port();
         assert_eq!(race(&[dead, live]).await.unwrap().peer_addr().unwrap(), live);
         assert_eq!(race(&[dead]).await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
     }
 
     #[tokio::test]
     async fn a_peer_that_does_not_answer_is_a_time_out() {
-        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
-        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        let (socket, address) = closed_port();
         socket.listen(0).unwrap();
-        let port = socket.local_addr().unwrap().as_socket().unwrap().port();
+        let port = address.port();
         // Nobody accepts: once the queue is full, the kernel drops what comes.
         let mut queued = Vec::new();
         let error = loop {

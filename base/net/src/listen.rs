@@ -222,9 +222,10 @@ mod tests {
             let text = error.to_string();
             let BindError::Refused { source, holders, .. } = error else { panic!("{text}") };
             assert_eq!(source.kind(), io::ErrorKind::AddrInUse);
-            assert_eq!(holders.len(), 1, "{holders:?}");
-            assert_eq!(holders[0].pid, std::process::id());
-            assert!(text.contains(&format!("(held by pid {}", std::process::id())), "{text}");
+            // A child that another test is starting may hold it for a moment too.
+            assert!(holders.iter().any(|holder| holder.pid == std::process::id()), "{holders:?}");
+            assert!(text.contains("(held by pid "), "{text}");
+            assert!(text.contains(&format!("pid {} ", std::process::id())), "{text}");
         }
     }
 

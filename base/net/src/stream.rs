@@ -208,3 +208,43 @@ impl AsyncWrite for Stream {
         carrier!(self, io => io.poll_shutdown(cx))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_read_too_early_is_read_again_first() {
+        let at: SocketAddr = "127.0.0.1:1".parse().unwrap();
+        let (mut near, far) = tokio::io::duplex(64);
+        near.write_all(b"rest").await.unwrap();
+        drop(near);
+        let late = Stream::other(far, at, at).with_read_ahead(Bytes::from_static(b"late "));
+        let mut stream = late.with_read_ahead(Bytes::from_static(b"early "));
+        assert_eq!(stream.first_byte().await.unwrap(), Some(b'e'));
+        let mut small = [0; 3];
+        stream.read_exact(&mut small).await.unwrap();
+        assert_eq!(&small, b"ear");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "ly late rest");
+        assert_eq!(stream.first_byte().await.unwrap(), None, "the end");
+        assert!(stream.set_nodelay(true).is_ok() && stream.socket().is_none() && !stream.is_tls());
+    }
+
+    #[tokio::test]
+    async fn a_socket_keeps_its_addresses_and_options() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let tcp = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let local = tcp.local_addr().unwrap();
+        let stream = Stream::from_tcp(tcp).unwrap();
+        assert_eq!((stream.peer(), stream.local()), (listener.local_addr().unwrap(), local));
+        stream.set_nodelay(true).unwrap();
+        assert!(stream.socket().unwrap().nodelay().unwrap());
+        assert!(stream.is_write_vectored());
+        let said: SocketAddr = "192.0.2.1:9".parse().unwrap();
+        assert_eq!(stream.with_addresses(said, local).peer(), said);
+    }
+}

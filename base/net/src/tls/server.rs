@@ -70,6 +70,7 @@ pub struct ServerTls {
     stored: Vec<Option<Fingerprint>>,
     identities: hashbrown::HashMap<Fingerprint, Parsed, foldhash::fast::RandomState>,
     listed: Vec<CertificateInfo>,
+    default_listed: Option<CertificateInfo>,
     options: BTreeMap<Arc<str>, Options>,
     default_name: Arc<str>,
     /// Hosts with other options than `default`.
@@ -93,6 +94,12 @@ impl ServerTls {
     #[must_use]
     pub fn certificates(&self) -> &[CertificateInfo] {
         &self.listed
+    }
+
+    /// The certificate for all other names; `None` only when even generating one failed.
+    #[must_use]
+    pub fn default_certificate(&self) -> Option<&CertificateInfo> {
+        self.default_listed.as_ref()
     }
 
     /// Name of the options that a server name gets; `None` for a client that sent none.

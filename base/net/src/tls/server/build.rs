@@ -27,6 +27,7 @@ impl ServerTls {
             stored: Vec::with_capacity(input.certificates.len() + 1),
             identities: hashbrown::HashMap::default(),
             listed: Vec::with_capacity(input.certificates.len()),
+            default_listed: None,
             options: std::collections::BTreeMap::new(),
             default_name: Arc::from(DEFAULT_OPTIONS),
             hosts: HostMap::default(),
@@ -52,7 +53,10 @@ impl ServerTls {
         }
         let default = given.map_or_else(generated, Ok);
         match default {
-            Ok(identity) => store.default = Some(Arc::clone(&identity.key)),
+            Ok(identity) => {
+                store.default = Some(Arc::clone(&identity.key));
+                self.default_listed = Some(identity.info.clone());
+            }
             Err(message) => {
                 problems.push(Problem { subject: "default certificate".to_owned(), message, fatal: true });
             }
@@ -187,4 +191,47 @@ fn server_config(
         config.ticketer = Ticketer::new().map_err(|e| e.to_string())?;
     }
     Ok((config, notes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn certificate(name: &str) -> CertificateInput {
+        let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+        CertificateInput {
+            cert_pem: made.cert.pem().into_bytes().into(),
+            key_pem: made.signing_key.serialize_pem().into_bytes().into(),
+            label: name.into(),
+        }
+    }
+
+    #[test]
+    fn what_is_equal_is_taken_from_the_previous() {
+        let (a, b) = (certificate("a.test"), certificate("b.test"));
+        let mut input = ServerTlsInput { certificates: vec![a.clone()], ..ServerTlsInput::default() };
+        input.options.insert(Arc::from("one"), OptionsInput { sni_strict: true, ..OptionsInput::default() });
+        let config = |tls: &ServerTls, name: &str| Arc::clone(tls.options[name].config.as_ref().unwrap());
+        let identity = |tls: &ServerTls| Arc::clone(tls.identities[&a.fingerprint()].as_ref().unwrap());
+
+        let (first, _) = ServerTls::build(&input, None);
+        let (same, _) = ServerTls::build(&input, Some(&first));
+        assert!(Arc::ptr_eq(&first.store, &same.store));
+        assert!(Arc::ptr_eq(&identity(&first), &identity(&same)));
+        assert!(Arc::ptr_eq(&config(&first, "one"), &config(&same, "one")));
+
+        input.options.insert(Arc::from("one"), OptionsInput::default());
+        let (changed, _) = ServerTls::build(&input, Some(&same));
+        assert!(!Arc::ptr_eq(&config(&same, "one"), &config(&changed, "one")));
+        assert!(Arc::ptr_eq(&config(&same, "default"), &config(&changed, "default")));
+
+        input.certificates.push(b);
+        let (more, _) = ServerTls::build(&input, Some(&changed));
+        assert!(!Arc::ptr_eq(&changed.store, &more.store));
+        assert!(Arc::ptr_eq(&identity(&changed), &identity(&more)));
+        let (old, new) = (config(&changed, "one"), config(&more, "one"));
+        assert!(!Arc::ptr_eq(&old, &new) && Arc::ptr_eq(&old.ticketer, &new.ticketer));
+        assert!(more.covers("b.test") && !changed.covers("b.test"));
+        assert_eq!(more.default_certificate().unwrap().cn, "FAIRLEAD DEFAULT CERT");
+    }
 }
