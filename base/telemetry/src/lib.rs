@@ -4,6 +4,7 @@
 //! The crate opens no socket: whoever serves `/metrics` calls [`Metrics::text`].
 
 pub mod access;
+pub mod log;
 pub mod metrics;
 
 pub use access::{AccessLog, AccessLogFilters, AccessLogFormat, AccessLogOptions};

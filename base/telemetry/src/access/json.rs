@@ -60,7 +60,7 @@ fn core(line: &Line<'_>, field: Field, out: &mut Vec<u8>) {
         }
         // The port is text in Traefik's log.
         Value::Number(number) if field == Field::ClientPort => {
-            quoted(out, |out| drop(write!(out, "{number}")))
+            quoted(out, |out| drop(write!(out, "{number}")));
         }
         Value::Number(number) => out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
         Value::Ratio(ratio) => drop(write!(out, "{ratio}")),

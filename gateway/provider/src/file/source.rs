@@ -1,0 +1,109 @@
+//! One file: what it said last, and what it said last without error.
+
+use std::hash::BuildHasher;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use fairlead_diag::{Finding, Findings};
+use fairlead_model::Dynamic;
+
+use super::scan::origin;
+use crate::codes;
+
+/// A file that has been read at least once.
+#[derive(Default)]
+pub(super) struct Source {
+    /// Of the text that was parsed last; `None` when the last read failed.
+    text: Option<u64>,
+    good: Option<Good>,
+    /// Why the last version cannot be used; empty when it can.
+    errors: Findings,
+}
+
+/// A version without errors.
+struct Good {
+    dynamic: Arc<Dynamic>,
+    findings: Findings,
+    since: SystemTime,
+}
+
+impl Source {
+    /// Takes what was read now. Text that was parsed before is not parsed again.
+    pub(super) fn update(
+        &mut self,
+        path: &Path,
+        read: Result<String, Finding>,
+        hasher: &impl BuildHasher,
+        now: SystemTime,
+    ) {
+        let text = match read {
+            Ok(text) => text,
+            Err(finding) => {
+                self.text = None;
+                self.errors = [finding].into_iter().collect();
+                return;
+            }
+        };
+        let hash = hasher.hash_one(&text);
+        if self.text == Some(hash) {
+            return;
+        }
+        self.text = Some(hash);
+        let mut findings = Findings::new();
+        match decode(path, &text, &mut findings) {
+            Some(dynamic) if !findings.has_errors() => {
+                self.good = Some(Good { dynamic: Arc::new(dynamic), findings, since: now });
+                self.errors = Findings::new();
+            }
+            _ => self.errors = findings,
+        }
+    }
+
+    /// The version in force.
+    pub(super) fn dynamic(&self) -> Option<&Arc<Dynamic>> {
+        self.good.as_ref().map(|good| &good.dynamic)
+    }
+
+    /// What is to be said about the file.
+    pub(super) fn findings(&self, path: &Path) -> Findings {
+        let mut findings = self.errors.clone();
+        match &self.good {
+            Some(good) if self.errors.is_empty() => findings.extend(good.findings.clone()),
+            Some(good) => findings.push(kept(path, good.since)),
+            None => {}
+        }
+        findings
+    }
+}
+
+fn kept(path: &Path, since: SystemTime) -> Finding {
+    let since =
+        jiff::Timestamp::try_from(since).unwrap_or_default().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let message = format!("{} has errors; its version of {since} stays in force", path.display());
+    Finding::new(&codes::KEPT_LAST_GOOD, message).at(&origin(path)).evidence("since", since)
+}
+
+/// Renders, parses and decodes. `None` or an error among the findings means that the text cannot be used.
+fn decode(path: &Path, text: &str, findings: &mut Findings) -> Option<Dynamic> {
+    let name = path.display().to_string();
+    let rendered = match render(path, text) {
+        Ok(rendered) => rendered,
+        Err(finding) => {
+            findings.push(finding);
+            return None;
+        }
+    };
+    match fairlead_conf::parse_file_text(&name, &rendered) {
+        Ok(node) => Some(Dynamic::decode(&node, findings)),
+        Err(finding) => {
+            findings.push(finding);
+            None
+        }
+    }
+}
+
+/// The text, or what the template in it becomes.
+fn render(_path: &Path, text: &str) -> Result<String, Finding> {
+    Ok(text.to_owned())
+}
