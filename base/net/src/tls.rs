@@ -11,9 +11,11 @@ mod client_auth;
 mod identity;
 mod parameters;
 pub mod server;
+mod subject;
 
 pub use identity::{CertificateInfo, CertificateInput, Pem};
 pub use rustls_pki_types::CertificateDer;
+pub use subject::subject;
 
 /// Something in a TLS configuration that is wrong or cannot be honoured.
 #[derive(Debug, Clone, PartialEq, Eq)]
