@@ -2,7 +2,7 @@
 //!
 //! It is the part of Go's expression syntax that such configurations use: `&&`, `||`, `!`, parentheses, calls
 //! ``Name(`a`, "b", 3)``, comparisons of calls and numbers, comments, and Go's rule that a line break after an
-//! operand ends the expression. Text goes through [`lex`] into tokens and through [`parse`] into an [`Expr`] whose
+//! operand ends the expression. Text is split into tokens, and [`parse`] makes them an [`Expr`] whose
 //! parts know their byte ranges. What the names mean is the caller's business.
 //!
 //! Every text gives an answer in time linear in its length: length, nesting and the number of errors are bounded.

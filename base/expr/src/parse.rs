@@ -34,7 +34,7 @@ pub fn parse_partial(text: &str) -> (Option<Expr>, Vec<Error>) {
     }
     let mut errors = Vec::new();
     let tokens = lex(text, &mut errors);
-    let mut parser = Parser { text, tokens, next: 0, depth: 0, errors };
+    let mut parser = Parser { text, tokens, next: 0, depth: 0, gave_up: false, errors };
     let expr = parser.whole();
     let mut errors = parser.errors;
     errors.sort_by_key(|e| e.span.start);
@@ -47,6 +47,8 @@ struct Parser<'a> {
     tokens: Vec<Token>,
     next: usize,
     depth: usize,
+    /// Nesting was too deep, so the rest was not read.
+    gave_up: bool,
     errors: Vec<Error>,
 }
 
@@ -126,7 +128,7 @@ impl Parser<'_> {
                 if let ExprKind::Compare(_) = inner.kind
                     && !parser.text[inner.span.clone()].starts_with('(')
                 {
-                    let error = Error::new(inner.span.clone(), "`!` binds tighter than a comparison");
+                    let error = Error::new(inner.span, "`!` binds tighter than a comparison");
                     parser.errors.push(error.help("put the comparison into parentheses"));
                     return None;
                 }
@@ -144,6 +146,7 @@ impl Parser<'_> {
             let message = format!("expression is nested deeper than {MAX_DEPTH} levels");
             self.errors.push(Error::new(self.peek().span.clone(), message));
             self.next = self.tokens.len() - 1;
+            self.gave_up = true;
             return None;
         }
         self.depth += 1;
@@ -176,7 +179,7 @@ impl Parser<'_> {
 
     fn fail_closing(&mut self, open: &Range<usize>) {
         let token = self.peek();
-        if matches!(token.kind, Kind::Bad) || (self.at(&Kind::End) && self.broke_off()) {
+        if self.is_reported() {
             return;
         }
         let mut error =
@@ -188,9 +191,15 @@ impl Parser<'_> {
         self.errors.push(error);
     }
 
-    /// Whether the end was reached by giving up.
-    fn broke_off(&self) -> bool {
-        self.errors.iter().any(|e| e.span.end == self.text.len() || e.message.contains("nested deeper"))
+    /// Whether the trouble with the next token is known already: it is bad itself, or it is the end and what came
+    /// before took the rest of the text with it.
+    fn is_reported(&self) -> bool {
+        let took_rest = |e: &Error| !e.span.is_empty() && e.span.end == self.text.len();
+        match self.peek().kind {
+            Kind::Bad => true,
+            Kind::End => self.gave_up || self.errors.iter().any(took_rest),
+            _ => false,
+        }
     }
 
     fn comparison(&mut self) -> Option<Expr> {
@@ -227,8 +236,8 @@ impl Parser<'_> {
                 let span = self.bump().span;
                 Some(Operand::Literal(Literal { value, span }))
             }
-            kind => {
-                if kind != Kind::Bad && !(kind == Kind::End && self.broke_off()) {
+            _ => {
+                if !self.is_reported() {
                     let token = self.peek();
                     let message = format!("expected operand, found {}", self.describe(token));
                     self.errors.push(Error::new(token.span.clone(), message));
@@ -288,7 +297,7 @@ impl Parser<'_> {
 
     fn broken_args(&mut self, expected: &str) -> Option<Vec<Literal>> {
         let token = self.peek();
-        if !matches!(token.kind, Kind::Bad) && !(self.at(&Kind::End) && self.broke_off()) {
+        if !self.is_reported() {
             let error = Error::new(token.span.clone(), format!("{expected}, found {}", self.describe(token)));
             let error = match token.kind {
                 Kind::Name | Kind::And | Kind::Or | Kind::Not => {

@@ -70,6 +70,8 @@ pub(crate) trait Matcher: Debug + Send + Sync {
 pub(crate) enum Hint {
     /// Nothing that can be looked up.
     None,
+    /// Matches every request.
+    Always,
     /// Matches exactly the requests with this host.
     Host(HostKey),
     /// Matches exactly the requests with this path.
@@ -114,8 +116,8 @@ pub(crate) enum Params {
     OneOf(&'static [usize]),
     /// One or more, each a predicate of its own; one that holds is enough.
     Each,
-    /// One or more, each a predicate of its own; all must hold.
-    All,
+    /// One or more, together one predicate.
+    Some,
     /// Pairs of name and value, each a predicate of its own; all must hold.
     Pairs,
 }

@@ -89,7 +89,11 @@ pub(crate) fn cover(tree: &Tree, id: NodeId) -> Vec<Key> {
         Node::Leaf { .. } => vec![Key::opaque(id)],
         Node::Any(parts) => {
             let keys: Vec<Key> = parts.iter().flat_map(|&part| cover(tree, part)).collect();
-            if keys.iter().any(Key::is_open) { vec![Key::opaque(id)] } else { keys }
+            match keys.iter().find(|key| key.is_open()) {
+                None => keys,
+                Some(always) if always.rest.is_empty() => vec![Key::default()],
+                Some(_) => vec![Key::opaque(id)],
+            }
         }
         Node::All(parts) => product(tree, id, parts),
     }
@@ -98,6 +102,7 @@ pub(crate) fn cover(tree: &Tree, id: NodeId) -> Vec<Key> {
 fn leaf(tree: &Tree, predicate: u32, id: NodeId) -> Key {
     match tree.predicate(predicate).matcher.hint() {
         Hint::None => Key::opaque(id),
+        Hint::Always => Key::default(),
         Hint::Host(host) => Key { host: Some((host, id)), ..Key::default() },
         Hint::Path(path) => Key { path: Some((path, id)), ..Key::default() },
         Hint::Within(path) => Key { path: Some((path, id)), rest: vec![id], ..Key::default() },
@@ -160,6 +165,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_looked_up_is_a_rest() {
+        assert_eq!(keys("Host(`*`) || Method(`GET`)"), ["any any 0"]);
         assert_eq!(keys("!Host(`a`)"), ["any any 1"]);
         assert_eq!(keys("Host(`a`) || Method(`GET`)"), ["any any 1"]);
         assert_eq!(keys("Host(`a`) && (Path(`/x`) || Method(`GET`))"), ["a any 1"]);

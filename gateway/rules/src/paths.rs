@@ -15,7 +15,7 @@ pub(crate) const NONE: u32 = u32::MAX;
 #[derive(Debug)]
 pub(crate) struct Record<'a> {
     pub(crate) bucket: u32,
-    pub(crate) path: &'a str,
+    pub(crate) path: &'a Arc<str>,
     /// Whether the path must equal the key instead of starting with it.
     pub(crate) exact: bool,
     /// The place of the rule in the order of evaluation.
@@ -88,13 +88,11 @@ impl Paths {
             (a.bucket, a.path, a.exact, a.place, a.key).cmp(&(b.bucket, b.path, b.exact, b.place, b.key))
         });
         let mut paths = Self { buckets: vec![0..0; buckets as usize], ..Self::default() };
-        let empty: Arc<str> = Arc::from("");
         for bucket in records.chunk_by(|a, b| a.bucket == b.bucket) {
             let start = paths.nodes.len() as u32;
             let mut above = Vec::new();
             for records in bucket.chunk_by(|a, b| a.path == b.path) {
-                let path = if records[0].path.is_empty() { empty.clone() } else { records[0].path.into() };
-                paths.add(path, records, &mut above);
+                paths.add(records, &mut above);
             }
             paths.buckets[bucket[0].bucket as usize] = start..paths.nodes.len() as u32;
         }
@@ -102,7 +100,8 @@ impl Paths {
     }
 
     /// Adds the node of one key; `above` holds the prefix nodes that the previous node is under.
-    fn add(&mut self, path: Arc<str>, records: &[Record<'_>], above: &mut Vec<u32>) {
+    fn add(&mut self, records: &[Record<'_>], above: &mut Vec<u32>) {
+        let path = records[0].path;
         while above.last().is_some_and(|&node| !path.starts_with(&*self.nodes[node as usize].path)) {
             above.pop();
         }
@@ -114,7 +113,7 @@ impl Paths {
         let prefix_rules = self.rules(prefix, inherited);
         let free = inherited.min(prefix_rules.free);
         let mut node = Node {
-            path,
+            path: path.clone(),
             equal,
             prefix: prefix_rules,
             is_prefix: !prefix.is_empty(),
@@ -171,6 +170,8 @@ impl Paths {
     /// The nearest of `id` and its ancestors whose key is at most `length` bytes long.
     fn shortened(&self, mut id: u32, length: usize) -> u32 {
         while let Some(node) = self.node(id).filter(|node| node.path.len() > length) {
+            #[cfg(test)]
+            crate::testing::count_step();
             id = match self.node(node.jump) {
                 Some(far) if far.path.len() > length => node.jump,
                 _ => node.parent,

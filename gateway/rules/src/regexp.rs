@@ -63,14 +63,6 @@ impl Pattern {
     }
 }
 
-/// The number of groups that `go` captures.
-///
-/// # Errors
-/// As [`Pattern::new`].
-pub(crate) fn capture_count(go: &str) -> Result<usize, String> {
-    Ok(compile(&rewrite(go)?)?.captures_len() - 1)
-}
-
 fn compile(pattern: &str) -> Result<Regex, String> {
     RegexBuilder::new(pattern)
         .size_limit(SIZE_LIMIT)

@@ -109,7 +109,7 @@ impl Reader {
             ExprKind::Or(parts) => self.group(parts, negated, negated),
             ExprKind::Call(call) => self.call(call, negated),
             ExprKind::Compare(comparison) => {
-                let message = format!("unsupported operator: {}", comparison.operator);
+                let message = format!("{} is not supported", comparison.operator);
                 self.fail(
                     expr.span.clone(),
                     message,
@@ -141,11 +141,11 @@ impl Reader {
         };
         let args = self.texts(call)?;
         let width = match spec.params {
-            Params::OneOf(_) => args.len().max(1),
-            Params::Each | Params::All => 1,
+            Params::OneOf(_) | Params::Some => args.len().max(1),
+            Params::Each => 1,
             Params::Pairs => 2,
         };
-        if !self.check_count(call, spec) {
+        if !self.check_args(call, spec) {
             return None;
         }
         let count = args.len().div_ceil(width).max(1);
@@ -199,28 +199,47 @@ impl Reader {
         if texts.is_none() {
             for number in call.args.iter().filter(|a| text_of(a).is_none()) {
                 let help = format!("write `{number}` in back-ticks or double quotes");
-                self.fail::<()>(number.span.clone(), "expected a string, found a number".to_owned(), Some(help));
+                self.fail::<()>(
+                    number.span.clone(),
+                    "expected a string, found a number".to_owned(),
+                    Some(help),
+                );
             }
         }
         texts
     }
 
-    fn check_count(&mut self, call: &Call, spec: &Spec) -> bool {
+    fn check_args(&mut self, call: &Call, spec: &Spec) -> bool {
         let got = call.args.len();
+        if got == 0 {
+            self.fail::<()>(call.span.clone(), format!("no args for matcher {}", spec.name), None);
+            return false;
+        }
         let expected = match spec.params {
             Params::OneOf(counts) if !counts.contains(&got) => {
                 let counts: Vec<_> = counts.iter().map(usize::to_string).collect();
                 format!("expected one of [{}]", counts.join(" "))
             }
-            Params::Pairs if got == 0 || got % 2 == 1 => "expected pairs of name and value".to_owned(),
-            Params::Each | Params::All if got == 0 => "expected at least 1".to_owned(),
-            _ => return true,
+            Params::Pairs if got % 2 == 1 => "expected pairs of name and value".to_owned(),
+            _ => return self.check_not_empty(call, spec),
         };
         let help = match (spec.params, got) {
             (Params::OneOf([1]), 2..) => Some(format!("write one {} for each, joined with `||`", spec.name)),
             _ => None,
         };
-        self.fail::<()>(call.span.clone(), format!("unexpected number of parameters; got {got}, {expected}"), help);
+        self.fail::<()>(
+            call.span.clone(),
+            format!("unexpected number of parameters; got {got}, {expected}"),
+            help,
+        );
+        false
+    }
+
+    fn check_not_empty(&mut self, call: &Call, spec: &Spec) -> bool {
+        let Some(empty) = call.args.iter().find(|arg| text_of(arg) == Some("")) else { return true };
+        let args: Vec<_> = call.args.iter().filter_map(text_of).collect();
+        let message = format!("empty args for matcher {}, [{}]", spec.name, args.join(" "));
+        self.fail::<()>(empty.span.clone(), message, None);
         false
     }
 
@@ -243,7 +262,7 @@ impl Reader {
 
     fn name_hosts(&mut self, hosts: &[&str]) {
         for host in hosts {
-            let host = host.to_ascii_lowercase();
+            let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
             if !self.hosts.iter().any(|h| **h == *host) {
                 self.hosts.push(host.into());
             }
@@ -321,11 +340,16 @@ mod tests {
     #[test]
     fn arguments_are_counted_and_typed() {
         assert_eq!(errors("Host(`a`, `b`)"), ["unexpected number of parameters; got 2, expected one of [1]"]);
-        assert_eq!(errors("Query()"), ["unexpected number of parameters; got 0, expected one of [1 2]"]);
+        assert_eq!(errors("Query()"), ["no args for matcher Query"]);
+        assert_eq!(
+            errors("Query(`a`, `b`, `c`)"),
+            ["unexpected number of parameters; got 3, expected one of [1 2]"]
+        );
+        assert_eq!(errors("Header(`a`, ``)"), ["empty args for matcher Header, [a ]"]);
         assert_eq!(errors("Host(1)"), ["expected a string, found a number"]);
-        assert_eq!(errors_v2("Host()"), ["unexpected number of parameters; got 0, expected at least 1"]);
+        assert_eq!(errors_v2("Host()"), ["no args for matcher Host"]);
         assert!(errors_v2("Headers(`a`)")[0].contains("expected pairs"));
-        assert_eq!(errors("Host(`a`) > 1"), ["unsupported operator: >"]);
+        assert_eq!(errors("Host(`a`) > 1"), ["> is not supported"]);
     }
 
     #[test]
@@ -353,12 +377,12 @@ mod tests {
             Rule::parse(text, syntax).unwrap().hosts().iter().map(|h| h.to_string()).collect::<Vec<_>>()
         };
         assert_eq!(
-            hosts("Host(`A.b`) || Host(`*.c`) && !Host(`d`) || Host(`a.b`)", Syntax::V3),
+            hosts("Host(`A.b.`) || Host(`*.c`) && !Host(`d`) || Host(`a.b`)", Syntax::V3),
             ["a.b", "*.c"]
         );
         assert_eq!(hosts("Host(`a`, `b`) && HostHeader(`c`)", Syntax::V2), ["a", "b", "c"]);
         assert_eq!(hosts("!(Path(`/`) || !Host(`e`))", Syntax::V3), ["e"]);
-        assert_eq!(rule("Host(`é`) || Host(`x`)".replace('é', "e").as_str()).default_priority(), 22);
+        assert_eq!(rule("Host(`a`) || Path(`/é`)").default_priority(), 24);
     }
 
     proptest::proptest! {

@@ -1,8 +1,6 @@
 //! The path and host templates of the v2 syntax: literal text with `{name}` and `{name:pattern}` parts, as the
 //! gorilla mux writes them. A template becomes one anchored pattern in Go's syntax.
 
-use crate::regexp;
-
 /// Where a template is used, which decides what `{name}` stands for and whether the end is fixed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -15,7 +13,7 @@ pub(crate) enum Kind {
 /// The pattern, in Go's syntax, of `template`.
 ///
 /// # Errors
-/// Unbalanced braces, an empty name or pattern, a capturing group, or a bad pattern.
+/// Unbalanced braces, or an empty name or pattern.
 pub(crate) fn to_pattern(template: &str, kind: Kind) -> Result<String, String> {
     let default = match kind {
         Kind::Host => "[^.]+",
@@ -52,9 +50,6 @@ fn variable(part: &str, default: &str) -> Result<String, String> {
     let (name, pattern) = inner.split_once(':').unwrap_or((inner, default));
     if name.is_empty() || pattern.is_empty() {
         return Err(format!("mux: missing name or pattern in {part:?}"));
-    }
-    if regexp::capture_count(pattern)? > 0 {
-        return Err(format!("{part:?} has a capturing group; write (?:pattern) instead of (pattern)"));
     }
     Ok(format!("(?:{pattern})"))
 }
@@ -103,8 +98,6 @@ mod tests {
             ("/a}", "unbalanced"),
             ("/{}", "missing name or pattern"),
             ("/{a:}", "missing name or pattern"),
-            ("/{a:(x)}", "capturing group"),
-            ("/{a:[}", "missing closing"),
         ] {
             let error = to_pattern(template, Kind::Path).unwrap_err();
             assert!(error.contains(why), "{template}: {error}");

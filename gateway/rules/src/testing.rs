@@ -110,3 +110,19 @@ fn check(rule: Rule, with: impl FnOnce(Request) -> Request) -> bool {
     assert_eq!(table.explain(&request.view())[0].matched, expected);
     expected
 }
+
+thread_local! {
+    static STEPS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// Counts a predicate evaluated or a link followed.
+pub(crate) fn count_step() {
+    STEPS.with(|steps| steps.set(steps.get() + 1));
+}
+
+/// How many steps `work` took on this thread, and its result.
+pub(crate) fn steps_of<T>(work: impl FnOnce() -> T) -> (usize, T) {
+    let before = STEPS.with(std::cell::Cell::get);
+    let result = work();
+    (STEPS.with(std::cell::Cell::get) - before, result)
+}

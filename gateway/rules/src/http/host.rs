@@ -26,7 +26,7 @@ fn build_v2(args: &[&str]) -> Result<Box<dyn Matcher>, Fault> {
 }
 
 /// `host` in canonical form, if it is ASCII.
-pub(super) fn checked(host: &str, matcher: &str) -> Result<String, Fault> {
+fn checked(host: &str, matcher: &str) -> Result<String, Fault> {
     if !host.is_ascii() {
         let message =
             format!("invalid value {host:?} for {matcher} matcher, non-ASCII characters are not allowed");
@@ -46,9 +46,8 @@ enum Host {
 impl Matcher for Host {
     fn matches(&self, view: &View<'_>) -> bool {
         match self {
-            _ if view.host.is_empty() => false,
             Self::Any => true,
-            Self::Exact(host) => view.host == &**host,
+            Self::Exact(host) => !host.is_empty() && view.host == &**host,
             Self::OneLabel(suffix) => parent_domain(view.host) == Some(&**suffix),
         }
     }
@@ -62,17 +61,19 @@ impl Matcher for Host {
 
     fn hint(&self) -> Hint {
         match self {
-            Self::Exact(host) if !host.is_empty() => Hint::Host(HostKey::Exact(host.clone())),
+            Self::Any => Hint::Always,
+            // A lone dot as host names nothing, and must not be found by requests without a host.
+            Self::Exact(host) if host.is_empty() => Hint::None,
+            Self::Exact(host) => Hint::Host(HostKey::Exact(host.clone())),
             Self::OneLabel(suffix) => Hint::Host(HostKey::Wildcard(suffix.clone())),
-            _ => Hint::None,
         }
     }
 }
 
-/// `host` without its first label, which must not be empty.
+/// `host` without its first label.
 pub(crate) fn parent_domain(host: &str) -> Option<&str> {
-    let (label, parent) = host.split_once('.')?;
-    (!label.is_empty() && !parent.is_empty()).then_some(parent)
+    let (_, parent) = host.split_once('.')?;
+    (!parent.is_empty()).then_some(parent)
 }
 
 #[cfg(test)]
@@ -88,10 +89,13 @@ mod tests {
             ("Host(`*.example.com`)", "www.example.com", true),
             ("Host(`*.example.com`)", "a.www.example.com", false),
             ("Host(`*.example.com`)", "example.com", false),
-            ("Host(`*.example.com`)", ".example.com", false),
+            ("Host(`*.example.com`)", ".example.com", true),
             ("Host(`*`)", "any.thing", true),
-            ("Host(`*`)", "", false),
-            ("Host(``)", "", false),
+            ("Host(`*`)", "", true),
+            ("Host(`.`)", "", false),
+            ("Host(`*.`)", "a", true),
+            ("Host(`a.*.com`)", "a.b.com", false),
+            ("Host(`*a.com`)", "ba.com", false),
             ("Host(`::1`)", "::1", true),
             ("!Host(`a`)", "", true),
         ] {

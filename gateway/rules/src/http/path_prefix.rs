@@ -60,6 +60,6 @@ mod tests {
 
     #[test]
     fn a_prefix_starts_with_a_slash() {
-        assert!(errors("PathPrefix(``)")[0].contains("does not start with"));
+        assert!(errors("PathPrefix(`a/`)")[0].contains("does not start with"));
     }
 }

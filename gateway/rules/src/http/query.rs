@@ -1,5 +1,5 @@
 //! ``Query(`k`, `v`)``: some value of the query parameter equals `v`, or is empty without `v`. In the v2 syntax
-//! ``Query(`k=v`, …)``, where the first value counts and `v` may be a template.
+//! ``Query(`k=v`, …)``, all of them, where the first value of a key counts and `v` may be a template.
 
 use super::{Fault, Matcher, Params, Spec, shown_all};
 use crate::regexp::Pattern;
@@ -7,22 +7,22 @@ use crate::template::{self, Kind};
 use crate::{View, query};
 
 pub(crate) const V3: Spec = Spec { name: "Query", params: Params::OneOf(&[1, 2]), build };
-pub(crate) const V2: Spec = Spec { name: "Query", params: Params::All, build: build_v2 };
+pub(crate) const V2: Spec = Spec { name: "Query", params: Params::Some, build: build_v2 };
 
 pub(super) fn build(args: &[&str]) -> Result<Box<dyn Matcher>, Fault> {
     let value = args.get(1).copied().unwrap_or_default();
     Ok(Box::new(Query { key: args[0].into(), value: value.into() }))
 }
 
+/// Arguments are split at their first `=`; what comes out is read in pairs.
 fn build_v2(args: &[&str]) -> Result<Box<dyn Matcher>, Fault> {
-    let Some((key, _)) = args[0].split_once('=') else {
-        let message = format!("mux: number of parameters must be multiple of 2, got [{}]", args[0]);
+    let words: Vec<&str> = args.iter().flat_map(|arg| arg.splitn(2, '=')).collect();
+    if !words.len().is_multiple_of(2) {
+        let message = format!("mux: number of parameters must be multiple of 2, got {words:?}");
         return Err(Fault::new(0, message).help("write `key=value`"));
-    };
-    let pattern = template::to_pattern(args[0], Kind::Query).map_err(|why| Fault::new(0, why))?;
-    let pattern =
-        Pattern::new(&pattern).map_err(|why| Fault::new(0, format!("compiling Query matcher: {why}")))?;
-    Ok(Box::new(Template { key: key.into(), pattern }))
+    }
+    let pairs: Result<_, _> = words.chunks_exact(2).map(|pair| Template::new(pair[0], pair[1])).collect();
+    Ok(Box::new(Templates(pairs?)))
 }
 
 #[derive(Debug)]
@@ -41,6 +41,10 @@ impl Matcher for Query {
     }
 }
 
+/// Templates that must all match.
+#[derive(Debug)]
+struct Templates(Box<[Template]>);
+
 /// A `key=value` template against the first value of the key.
 #[derive(Debug)]
 struct Template {
@@ -48,15 +52,30 @@ struct Template {
     pattern: Pattern,
 }
 
-impl Matcher for Template {
+impl Template {
+    fn new(key: &str, value: &str) -> Result<Self, Fault> {
+        let pattern =
+            template::to_pattern(&format!("{key}={value}"), Kind::Query).map_err(|why| Fault::new(0, why))?;
+        let pattern =
+            Pattern::new(&pattern).map_err(|why| Fault::new(0, format!("compiling Query matcher: {why}")))?;
+        Ok(Self { key: key.into(), pattern })
+    }
+
     fn matches(&self, view: &View<'_>) -> bool {
         let pair =
             query::values(view.query, &self.key).next().map(|v| [self.key.as_bytes(), b"=", &v].concat());
         self.pattern.is_match(&pair.unwrap_or_default())
     }
+}
+
+impl Matcher for Templates {
+    fn matches(&self, view: &View<'_>) -> bool {
+        self.0.iter().all(|template| template.matches(view))
+    }
 
     fn actual(&self, view: &View<'_>) -> String {
-        actual(view, &self.key)
+        let failed = self.0.iter().find(|template| !template.matches(view));
+        failed.map_or_else(String::new, |template| actual(view, &template.key))
     }
 }
 
@@ -77,7 +96,7 @@ mod tests {
             ("Query(`a`)", "a", true),
             ("Query(`a`)", "a=", true),
             ("Query(`a`)", "a=1", false),
-            ("Query(`a`, ``)", "b", false),
+            ("Query(`a`, `1`)", "a=1;b=2", true),
         ] {
             assert_eq!(matches(rule, |r| r.query(query)), expected, "{rule} {query}");
         }
@@ -98,6 +117,7 @@ mod tests {
         ] {
             assert_eq!(matches_v2(rule, |r| r.query(query)), expected, "{rule} {query}");
         }
+        assert!(matches_v2("Query(`a`, `b`)", |r| r.query("a=b")));
         assert!(errors_v2("Query(`a`)")[0].contains("multiple of 2"));
     }
 }
