@@ -5,10 +5,14 @@
 //! providers together under qualified names ([`name`]); [`check`] looks for what cannot work although each part is well
 //! formed; [`not_yet`] says which options are read but do nothing yet. Nothing here does I/O or knows a runtime.
 
+pub mod check;
 pub mod codes;
 pub mod dynamic;
 pub mod name;
+pub mod not_yet;
 mod options;
+#[cfg(test)]
+mod sample;
 mod secret;
 pub mod statics;
 

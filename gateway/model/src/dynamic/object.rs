@@ -41,24 +41,16 @@ impl<T> Object<T> {
     /// A number in the path is the index of a list.
     #[must_use]
     pub fn origin_of(&self, path: &[&str]) -> Origin {
-        let mut origin = &self.origin;
-        let mut node = &*self.node;
-        for &step in path {
-            if let Value::List(items) = &node.value {
-                let Some(item) = step.parse().ok().and_then(|index: usize| items.get(index)) else { break };
-                (origin, node) = (&item.origin, item);
-            } else {
-                let Some(entry) = node.entry(step) else { break };
-                (origin, node) = (&entry.key_origin, &entry.node);
-            }
-        }
-        origin.clone()
+        deepest(&self.node, &self.origin, path).0.clone()
     }
 
     /// Where the value at `path` stands, if it was written; see [`Object::origin_of`] for the key.
     #[must_use]
     pub fn value_origin(&self, path: &[&str]) -> Origin {
-        self.node.at(path).map_or_else(|| self.origin_of(path), |node| node.origin.clone())
+        match deepest(&self.node, &self.origin, path) {
+            (_, Some(node)) => node.origin.clone(),
+            (origin, None) => origin.clone(),
+        }
     }
 }
 
@@ -84,6 +76,29 @@ impl<T: Serialize> Serialize for Object<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.value.serialize(serializer)
     }
+}
+
+/// Where the key at `path` below `node` stands, or the deepest part of the path that exists, else `origin`; and the value
+/// at the whole path, if it is there. A number in the path is the index of a list, in either of its two forms.
+pub(crate) fn deepest<'a>(node: &'a Node, origin: &'a Origin, path: &[&str]) -> (&'a Origin, Option<&'a Node>) {
+    let (mut node, mut origin) = (node, origin);
+    for &step in path {
+        if let Value::List(items) = &node.value {
+            let Some(item) = step.parse().ok().and_then(|index: usize| items.get(index)) else { return (origin, None) };
+            (origin, node) = (&item.origin, item);
+        } else {
+            let indexed = || node.entries().iter().find(|entry| index_of(&entry.key).is_some_and(|at| at == step));
+            let Some(entry) = node.entry(step).or_else(indexed) else { return (origin, None) };
+            (origin, node) = (&entry.key_origin, &entry.node);
+        }
+    }
+    (origin, Some(node))
+}
+
+/// The index in a key such as `[0]`, by which flags and labels write the items of a list.
+pub(crate) fn index_of(key: &str) -> Option<&str> {
+    let index = key.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(key);
+    (!index.is_empty() && index.bytes().all(|byte| byte.is_ascii_digit())).then_some(index)
 }
 
 /// What can be read as a named object.

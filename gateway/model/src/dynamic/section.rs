@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use fairlead_conf::{Entry, Node, Value, codes, nearest};
 use fairlead_diag::{Finding, Findings, Origin};
 
-use super::object::{Declared, Object, Objects};
+use super::object::{Declared, Object, Objects, index_of};
 use crate::codes as model_codes;
 
 /// A section with fixed keys, or none when it is not declared.
@@ -90,19 +90,22 @@ fn map_entries<'a>(node: &'a Node, path: &[&str], findings: &mut Findings) -> &'
     }
 }
 
-/// The items of a list, whether it is written as one or as a map with the keys `0`, `1` …, as flags and labels do.
+/// The items of a list, whether it is written as one or as a map with the keys `[0]`, `[1]` …, as flags and labels do.
 fn items<'a>(node: &'a Node, path: &[&str], findings: &mut Findings) -> Vec<&'a Node> {
+    let indexed = |entry: &'a Entry| Some((index_of(&entry.key)?.parse::<u32>().ok()?, &entry.node));
     match &node.value {
-        Value::List(items) => items.iter().collect(),
-        Value::Map(entries) if entries.iter().all(|entry| entry.key.parse::<u32>().is_ok()) => {
-            entries.iter().map(|entry| &entry.node).collect()
+        Value::List(items) => return items.iter().collect(),
+        Value::Null => return Vec::new(),
+        Value::Map(entries) => {
+            if let Some(mut items) = entries.iter().map(indexed).collect::<Option<Vec<_>>>() {
+                items.sort_by_key(|(index, _)| *index);
+                return items.into_iter().map(|(_, node)| node).collect();
+            }
         }
-        Value::Null => Vec::new(),
-        _ => {
-            findings.push(wrong_type(node, path, "a list"));
-            Vec::new()
-        }
+        Value::Scalar { .. } => {}
     }
+    findings.push(wrong_type(node, path, "a list"));
+    Vec::new()
 }
 
 fn wrong_type(node: &Node, path: &[&str], expected: &str) -> Finding {
