@@ -102,9 +102,7 @@ pub fn init(options: LogOptions) -> Result<LogGuard, LogError> {
     let terminal = options.file_path.is_none() && io::IsTerminal::is_terminal(&io::stdout());
     let sink: Box<dyn io::Write + Send> = match &options.file_path {
         None => Box::new(io::stdout()),
-        Some(path) => {
-            Box::new(open(path).map_err(|source| LogError::Open { path: path.clone(), source })?)
-        }
+        Some(path) => Box::new(open(path).map_err(|source| LogError::Open { path: path.clone(), source })?),
     };
     let (writer, worker) =
         NonBlockingBuilder::default().lossy(true).buffered_lines_limit(QUEUED_LINES).finish(sink);

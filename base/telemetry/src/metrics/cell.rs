@@ -8,6 +8,7 @@ use hashbrown::HashSet;
 
 use super::Metrics;
 use super::family::Family;
+use super::shard::Alive;
 
 /// One series of a single number.
 pub(crate) struct Cell {
@@ -147,14 +148,14 @@ impl Cells {
     }
 
     /// Forgets dead cells and returns the ids of the living.
-    pub(crate) fn sweep(&mut self) -> HashSet<u32> {
-        let mut alive = HashSet::new();
+    pub(crate) fn sweep(&mut self) -> Alive {
+        let mut ids = HashSet::new();
         self.by_name.retain(|_, weak| match weak.upgrade() {
-            Some(cell) => alive.insert(cell.id),
+            Some(cell) => ids.insert(cell.id),
             None => false,
         });
         self.sweep_at = self.by_name.len() * 2;
-        alive
+        Alive { ids, last: self.next_id }
     }
 
     /// The living cells, in no order.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hashbrown::HashSet;
 
 use super::Metrics;
+use super::shard::Alive;
 
 /// Name of a scope, in the label values of its series.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -112,14 +113,14 @@ impl Scopes {
     }
 
     /// Forgets dead scopes and returns the ids of the living.
-    pub(crate) fn sweep(&mut self) -> HashSet<u32> {
-        let mut alive = HashSet::new();
+    pub(crate) fn sweep(&mut self) -> Alive {
+        let mut ids = HashSet::new();
         self.by_name.retain(|_, weak| match weak.upgrade() {
-            Some(scope) => alive.insert(scope.id),
+            Some(scope) => ids.insert(scope.id),
             None => false,
         });
         self.sweep_at = self.by_name.len() * 2;
-        alive
+        Alive { ids, last: self.next_id }
     }
 
     /// Names of the living scopes by id.

@@ -142,18 +142,18 @@ impl Shard {
     }
 
     /// Forgets what belongs to no living scope or cell.
-    fn purge(&mut self, scopes: &HashSet<u32>, cells: &HashSet<u32>) {
-        if self.index.keys().any(|key| !scopes.contains(&key.scope)) {
+    fn purge(&mut self, scopes: &Alive, cells: &Alive) {
+        if self.index.keys().any(|key| !scopes.has(key.scope)) {
             let mut kept = Shard::new(self.bounds);
             std::mem::swap(&mut kept.index, &mut self.index);
             std::mem::swap(&mut kept.series, &mut self.series);
             std::mem::swap(&mut kept.buckets, &mut self.buckets);
-            kept.index.retain(|key, _| scopes.contains(&key.scope));
+            kept.index.retain(|key, _| scopes.has(key.scope));
             self.absorb(&kept);
         }
-        self.tls.retain(|(scope, ..), _| scopes.contains(scope));
-        self.labelled.retain(|labelled, _| scopes.contains(&labelled.key.scope));
-        self.cells.retain(|cell, _| cells.contains(cell));
+        self.tls.retain(|(scope, ..), _| scopes.has(*scope));
+        self.labelled.retain(|labelled, _| scopes.has(labelled.key.scope));
+        self.cells.retain(|cell, _| cells.has(*cell));
     }
 
     /// The place of a series, made when it is new.
@@ -177,6 +177,19 @@ impl Shard {
             .iter()
             .map(|value| Box::from(if full || value.len() > MAX_LABEL_LEN { OVERFLOW } else { value }));
         *self.labelled.entry(Labelled { key, values: bounded.collect() }).or_default() += 1;
+    }
+}
+
+/// The ids that handles referred to at a moment.
+pub(crate) struct Alive {
+    pub(crate) ids: HashSet<u32>,
+    /// The last id given out by then. Later ones are alive for all that is known.
+    pub(crate) last: u32,
+}
+
+impl Alive {
+    fn has(&self, id: u32) -> bool {
+        id > self.last || self.ids.contains(&id)
     }
 }
 
@@ -224,7 +237,7 @@ impl Shards {
     }
 
     /// Everything counted under the scopes and cells that live; what was counted under others is forgotten.
-    pub(crate) fn sum(&mut self, scopes: &HashSet<u32>, cells: &HashSet<u32>) -> Shard {
+    pub(crate) fn sum(&mut self, scopes: &Alive, cells: &Alive) -> Shard {
         self.retire();
         self.retired.purge(scopes, cells);
         let mut sum = self.retired.clone();
