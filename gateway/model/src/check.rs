@@ -59,7 +59,14 @@ impl Check<'_> {
     }
 
     /// Reports a reference to an object that does not exist, with the nearest name or the provider that has it.
-    fn dangling<T>(&mut self, message: String, subject: &str, origin: &Origin, qualified: &str, known: &Objects<T>) {
+    fn dangling<T>(
+        &mut self,
+        message: String,
+        subject: &str,
+        origin: &Origin,
+        qualified: &str,
+        known: &Objects<T>,
+    ) {
         let finding = Finding::new(&codes::DANGLING, message).about(subject).at(origin);
         let finding = match suggestion(qualified, known) {
             Some(name) => finding.help(format!("did you mean `{name}`?")),

@@ -108,7 +108,10 @@ impl Dynamic {
                 middlewares: tcp.objects("middlewares", findings),
                 servers_transports: tcp.objects("serversTransports", findings),
             },
-            udp: Udp { routers: udp.objects("routers", findings), services: udp.objects("services", findings) },
+            udp: Udp {
+                routers: udp.objects("routers", findings),
+                services: udp.objects("services", findings),
+            },
             tls: Tls {
                 certificates: tls.list("certificates", findings),
                 options: tls.objects("options", findings),

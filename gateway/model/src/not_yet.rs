@@ -42,7 +42,8 @@ const fn no_effect(path: &'static str, instead: &'static str) -> NotYet {
 
 const PROVIDER: &str = "nothing is read from this provider; use the file provider";
 const EXPORTER: &str = "no metrics are sent; scrape `metrics.prometheus` instead";
-const NO_ACME: &str = "no certificate is asked for; give certificates under `tls.certificates`, else the default one is shown";
+const NO_ACME: &str =
+    "no certificate is asked for; give certificates under `tls.certificates`, else the default one is shown";
 const NO_SPANS: &str = "no spans are made";
 const ROTATION: &str = "the log file is never rotated; rotate it from outside";
 const ONLY_HTTP: &str = "only HTTP is served; these objects are left out";
@@ -54,7 +55,10 @@ pub static STATIC: &[NotYet] = &[
     not_yet("entryPoints.*.http3", "clients are served over HTTP/1.1 and HTTP/2"),
     NotYet { when: When::Ends("/udp"), ..not_yet("entryPoints.*.address", "nothing listens on UDP") },
     not_yet("entryPoints.*.udp", "nothing listens on UDP"),
-    not_yet("entryPoints.*.allowACMEByPass", "no challenge is ever answered, so every request goes to the routers anyway"),
+    not_yet(
+        "entryPoints.*.allowACMEByPass",
+        "no challenge is ever answered, so every request goes to the routers anyway",
+    ),
     not_yet("entryPoints.*.observability.tracing", NO_SPANS),
     not_yet("entryPoints.*.observability.traceVerbosity", NO_SPANS),
     not_yet("entryPoints.*.http.tls.certResolver", NO_ACME),
@@ -98,7 +102,10 @@ pub static STATIC: &[NotYet] = &[
     not_yet("hostResolver.cnameFlattening", "hosts are compared as they are written"),
     not_yet("ocsp", "no OCSP answers are stapled"),
     not_yet("experimental.plugins.*", "the plugin is not loaded, and middlewares of its type are left out"),
-    not_yet("experimental.localPlugins.*", "the plugin is not loaded, and middlewares of its type are left out"),
+    not_yet(
+        "experimental.localPlugins.*",
+        "the plugin is not loaded, and middlewares of its type are left out",
+    ),
     not_yet("experimental.abortOnPluginFailure", "plugins are not loaded"),
     no_effect("experimental.fastProxy", "there is only one way to backends, and it is the fast one"),
     not_yet("experimental.otlpLogs", "no logs are sent to a collector"),
@@ -123,11 +130,17 @@ pub static DYNAMIC: &[NotYet] = &[
     not_yet("http.services.*.loadBalancer.passiveHealthCheck", "failed requests do not take a server out"),
     NotYet {
         when: When::Not("wrr"),
-        ..not_yet("http.services.*.loadBalancer.strategy", "servers get requests one after the other, by weight")
+        ..not_yet(
+            "http.services.*.loadBalancer.strategy",
+            "servers get requests one after the other, by weight",
+        )
     },
     NotYet {
         when: When::Not("http"),
-        ..not_yet("http.services.*.loadBalancer.healthCheck.mode", "the servers are not probed and count as well")
+        ..not_yet(
+            "http.services.*.loadBalancer.healthCheck.mode",
+            "the servers are not probed and count as well",
+        )
     },
     not_yet("http.serversTransports.*.spiffe", "backends are checked by certificate and name"),
     not_yet("http.middlewares.*.rateLimit.redis", "requests are counted by this process alone"),
@@ -180,7 +193,13 @@ impl NotYet {
     }
 }
 
-fn collect<'a>(node: &'a Node, path: &[&str], way: String, when: When, places: &mut Vec<(String, &'a Entry)>) {
+fn collect<'a>(
+    node: &'a Node,
+    path: &[&str],
+    way: String,
+    when: When,
+    places: &mut Vec<(String, &'a Entry)>,
+) {
     let [step, rest @ ..] = path else { return };
     for entry in node.entries() {
         if *step != "*" && !step.eq_ignore_ascii_case(&entry.key) {
@@ -198,7 +217,8 @@ fn collect<'a>(node: &'a Node, path: &[&str], way: String, when: When, places: &
 impl When {
     fn holds(self, node: &Node) -> bool {
         let text = node.text().map(|text| text.trim().to_ascii_lowercase());
-        let on = !matches!(text.as_deref(), Some("false" | "0" | "")) && !matches!(&node.value, Value::List(items) if items.is_empty());
+        let on = !matches!(text.as_deref(), Some("false" | "0" | ""))
+            && !matches!(&node.value, Value::List(items) if items.is_empty());
         match self {
             When::On => on,
             When::Ends(end) => text.is_some_and(|text| text.ends_with(end)),
@@ -214,9 +234,12 @@ mod tests {
 
     #[test]
     fn reports_each_place_with_its_line() {
-        let node = yaml("http:\n  services:\n    a:\n      weighted: {services: []}\n    b:\n      loadBalancer:\n        sticky: {cookie: {}}\n        strategy: p2c\ntcp:\n  routers: {}\n");
+        let node = yaml(
+            "http:\n  services:\n    a:\n      weighted: {services: []}\n    b:\n      loadBalancer:\n        sticky: {cookie: {}}\n        strategy: p2c\ntcp:\n  routers: {}\n",
+        );
         let found = lines(&findings_dynamic(&node));
-        let starts: Vec<_> = found.iter().map(|line| line.split(':').take(2).collect::<Vec<_>>().join(":")).collect();
+        let starts: Vec<_> =
+            found.iter().map(|line| line.split(':').take(2).collect::<Vec<_>>().join(":")).collect();
         assert_eq!(
             starts,
             [
@@ -234,13 +257,17 @@ mod tests {
             "http:\n  services:\n    b:\n      loadBalancer:\n        strategy: wrr\n        healthCheck: {mode: http, path: /}\n        servers: [{url: 'http://a'}]\n",
         );
         assert_eq!(lines(&findings_dynamic(&node)), Vec::<String>::new());
-        let node = yaml("api: {dashboard: false, insecure: true}\nlog: {compress: false, maxSize: 0, level: INFO}\nentryPoints: {web: {address: ':80', http3: false}}\n");
+        let node = yaml(
+            "api: {dashboard: false, insecure: true}\nlog: {compress: false, maxSize: 0, level: INFO}\nentryPoints: {web: {address: ':80', http3: false}}\n",
+        );
         assert_eq!(lines(&findings_static(&node)), Vec::<String>::new());
     }
 
     #[test]
     fn static_options_are_found_without_case() {
-        let node = yaml("api: {dashboard: true}\nproviders: {Docker: {}}\nentrypoints:\n  dns: {address: ':53/udp'}\nglobal: {checkNewVersion: true}\n");
+        let node = yaml(
+            "api: {dashboard: true}\nproviders: {Docker: {}}\nentrypoints:\n  dns: {address: ':53/udp'}\nglobal: {checkNewVersion: true}\n",
+        );
         let findings = findings_static(&node);
         let places: Vec<_> = findings.iter().map(|finding| (finding.code.id, &*finding.subject)).collect();
         assert_eq!(
@@ -259,6 +286,9 @@ mod tests {
         let services: String = (0..50).map(|n| format!("    s{n}: {{mirroring: {{}}}}\n")).collect();
         let findings = findings_dynamic(&yaml(&format!("http:\n  services:\n{services}")));
         assert_eq!(findings.len(), MOST_PLACES);
-        assert_eq!(findings.iter().last().unwrap().evidence, [("further places".to_owned(), "30".to_owned())]);
+        assert_eq!(
+            findings.iter().last().unwrap().evidence,
+            [("further places".to_owned(), "30".to_owned())]
+        );
     }
 }

@@ -12,11 +12,14 @@ use serde::de::{Deserialize, Deserializer};
 
 use crate::Secret;
 
-/// Declares structs of options: `field: Type = default`, or `field: Type` for the default of the type.
+/// Declares structs of options: `field: Type = default`, or `field: Type` for the default of the type. Fields in a block
+/// `always` behind the struct are printed even when they are false or zero.
 macro_rules! options {
     ($($(#[$meta:meta])* pub struct $name:ident {
         $($(#[$field_meta:meta])* pub $field:ident: $type:ty $(= $default:expr)?),* $(,)?
-    })*) => {$(
+    } $(always {
+        $($(#[$always_meta:meta])* pub $always:ident: $always_type:ty $(= $always_default:expr)?),* $(,)?
+    })?)*) => {$(
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, serde::Deserialize, serde::Serialize)]
         #[serde(rename_all = "camelCase", default)]
@@ -24,11 +27,15 @@ macro_rules! options {
             $($(#[$field_meta])*
             #[serde(skip_serializing_if = "crate::options::Empty::is_empty")]
             pub $field: $type,)*
+            $($($(#[$always_meta])* pub $always: $always_type,)*)?
         }
 
         impl Default for $name {
             fn default() -> Self {
-                $name { $($field: $crate::options::options!(@default $($default)?)),* }
+                $name {
+                    $($field: $crate::options::options!(@default $($default)?),)*
+                    $($($always: $crate::options::options!(@default $($always_default)?),)*)?
+                }
             }
         }
 

@@ -38,7 +38,8 @@ pub use self::entry_point::{
     RespondingTimeouts, TraceVerbosity, Transport, UdpOptions,
 };
 pub use self::entry_point_http::{
-    EncodedCharacters, EntryPointTls, HttpOptions, MAX_PRIORITY, RedirectEntryPoint, Redirections, UnderscoreHeaders,
+    EncodedCharacters, EntryPointTls, HttpOptions, MAX_PRIORITY, RedirectEntryPoint, Redirections,
+    UnderscoreHeaders,
 };
 pub use self::experimental::{Core, Experimental, Global, HostResolver, Ocsp, RuleSyntax};
 pub use self::log::{Log, LogFormat, LogLevel};

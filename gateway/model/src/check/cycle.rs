@@ -14,16 +14,22 @@ pub(super) fn check(check: &mut Check<'_>) {
     check.cycles("service", &http, &merged.http.services);
     let tcp = edges(&merged.tcp.services, |name, object| match &*object.value {
         TcpService::LoadBalancer(_) => Vec::new(),
-        TcpService::Weighted(weighted) => weighted.services.iter().map(|child| reference(&child.name, name)).collect(),
+        TcpService::Weighted(weighted) => {
+            weighted.services.iter().map(|child| reference(&child.name, name)).collect()
+        }
     });
     check.cycles("tcp service", &tcp, &merged.tcp.services);
     let udp = edges(&merged.udp.services, |name, object| match &*object.value {
         UdpService::LoadBalancer(_) => Vec::new(),
-        UdpService::Weighted(weighted) => weighted.services.iter().map(|child| reference(&child.name, name)).collect(),
+        UdpService::Weighted(weighted) => {
+            weighted.services.iter().map(|child| reference(&child.name, name)).collect()
+        }
     });
     check.cycles("udp service", &udp, &merged.udp.services);
     let chains = edges(&merged.http.middlewares, |name, object| match object.value.is("chain") {
-        true => object.value.names("middlewares").into_iter().map(|(child, _)| reference(child, name)).collect(),
+        true => {
+            object.value.names("middlewares").into_iter().map(|(child, _)| reference(child, name)).collect()
+        }
         false => Vec::new(),
     });
     check.cycles("middleware", &chains, &merged.http.middlewares);
@@ -32,13 +38,16 @@ pub(super) fn check(check: &mut Check<'_>) {
 /// For each object, the indices of those it refers to.
 fn edges<T>(objects: &Objects<T>, children: impl Fn(&str, &Object<T>) -> Vec<String>) -> Vec<Vec<usize>> {
     let children = objects.iter().map(|(name, object)| children(name, object));
-    children.map(|names| names.iter().filter_map(|name| objects.get_index_of(name.as_str())).collect()).collect()
+    children
+        .map(|names| names.iter().filter_map(|name| objects.get_index_of(name.as_str())).collect())
+        .collect()
 }
 
 impl Check<'_> {
     fn cycles<T>(&mut self, kind: &str, edges: &[Vec<usize>], objects: &Objects<T>) {
         for cycle in find_cycles(edges) {
-            let names: Vec<&str> = cycle.iter().filter_map(|&at| objects.get_index(at)).map(|(name, _)| &**name).collect();
+            let names: Vec<&str> =
+                cycle.iter().filter_map(|&at| objects.get_index(at)).map(|(name, _)| &**name).collect();
             let Some((_, first)) = cycle.first().and_then(|&at| objects.get_index(at)) else { continue };
             let way = [&names[..], &names[..1]].concat().join("->");
             let message = format!("could not instantiate {kind} {}: recursion detected in {way}", names[0]);

@@ -28,7 +28,9 @@ pub(super) fn check(check: &mut Check<'_>) {
 /// Routers that others name as their parent; those need no service.
 fn parents(check: &Check<'_>) -> HashSet<String> {
     let routers = check.merged.http.routers.iter();
-    routers.flat_map(|(name, router)| router.value.parent_refs.iter().map(|parent| reference(parent, name))).collect()
+    routers
+        .flat_map(|(name, router)| router.value.parent_refs.iter().map(|parent| reference(parent, name)))
+        .collect()
 }
 
 impl Check<'_> {
@@ -51,7 +53,8 @@ impl Check<'_> {
         let subject = parts.subject();
         self.middlewares((&subject, name), &router.middlewares, object, &self.merged.http.middlewares);
         if let Some(tls) = &router.tls {
-            let at = [object.value_origin(&["tls", "options"]), object.value_origin(&["tls", "certResolver"])];
+            let at =
+                [object.value_origin(&["tls", "options"]), object.value_origin(&["tls", "certResolver"])];
             self.router_tls(&subject, name, (&tls.options, &tls.cert_resolver), at);
         }
     }
@@ -152,10 +155,18 @@ mod tests {
 
     #[test]
     fn urls_of_servers() {
-        for good in ["http://a", "https://a.example:8443/path", "h2c://[::1]:80", "HTTP://10.0.0.1:8080", "http://[::1]"] {
+        for good in [
+            "http://a",
+            "https://a.example:8443/path",
+            "h2c://[::1]:80",
+            "HTTP://10.0.0.1:8080",
+            "http://[::1]",
+        ] {
             assert_eq!(usable_url(good), Ok(()), "{good}");
         }
-        for bad in ["", "a:80", "ftp://a", "http://", "http://a:b", "http://a:70000", "http://:80", "http://[::1]80"] {
+        for bad in
+            ["", "a:80", "ftp://a", "http://", "http://a:b", "http://a:70000", "http://:80", "http://[::1]80"]
+        {
             assert!(usable_url(bad).is_err(), "{bad}");
         }
     }

@@ -34,8 +34,11 @@ impl Check<'_> {
             .map(|(index, name)| (index, name.clone()))
             .collect();
         let listens = match parts.entry_points.len() {
-            0 => parts.protocol == Protocol::Tcp && !self.surroundings.statics.default_entry_points().is_empty()
-                || parts.protocol == Protocol::Udp && !known.is_empty(),
+            0 => {
+                parts.protocol == Protocol::Tcp
+                    && !self.surroundings.statics.default_entry_points().is_empty()
+                    || parts.protocol == Protocol::Udp && !known.is_empty()
+            }
             count => missing.len() < count,
         };
         let mut names: Vec<String> = known.iter().map(|&name| name.to_owned()).collect();
@@ -43,7 +46,9 @@ impl Check<'_> {
         for (index, name) in missing {
             let origin = item_origin(object, &["entryPoints"], index);
             let message = format!("entryPoint {name:?} doesn't exist");
-            let finding = fairlead_diag::Finding::new(&codes::ROUTER_ENTRY_POINT, message).about(parts.subject()).at(&origin);
+            let finding = fairlead_diag::Finding::new(&codes::ROUTER_ENTRY_POINT, message)
+                .about(parts.subject())
+                .at(&origin);
             let help = match fairlead_conf::nearest(&name, names.iter().map(String::as_str)) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("declared entry points: {}", names.join(", ")),
@@ -52,7 +57,12 @@ impl Check<'_> {
         }
         if !listens {
             let origin = object.origin_of(&["entryPoints"]);
-            self.push(&codes::NO_ENTRY_POINT, "no valid entryPoint for this router", &parts.subject(), &origin);
+            self.push(
+                &codes::NO_ENTRY_POINT,
+                "no valid entryPoint for this router",
+                &parts.subject(),
+                &origin,
+            );
         }
     }
 
@@ -69,7 +79,13 @@ impl Check<'_> {
         let service = reference(parts.service, parts.name);
         if !self.has_service(known, &service) {
             let origin = object.value_origin(&["service"]);
-            self.dangling(format!("the service {service:?} does not exist"), &subject, &origin, &service, known);
+            self.dangling(
+                format!("the service {service:?} does not exist"),
+                &subject,
+                &origin,
+                &service,
+                known,
+            );
         }
     }
 
@@ -91,20 +107,33 @@ impl Check<'_> {
         }
     }
 
-    pub(super) fn rule_and_priority<T>(&mut self, parts: &Parts<'_>, rule: &str, priority: i64, object: &Object<T>) {
+    pub(super) fn rule_and_priority<T>(
+        &mut self,
+        parts: &Parts<'_>,
+        rule: &str,
+        priority: i64,
+        object: &Object<T>,
+    ) {
         let subject = parts.subject();
         if rule.trim().is_empty() {
             self.push(&codes::NO_RULE, "router has no rule", &subject, &object.origin);
         }
         if priority > MAX_USER_PRIORITY && !is_internal(parts.name) {
-            let message =
-                format!("the router priority {priority} exceeds the max user-defined priority {MAX_USER_PRIORITY}");
+            let message = format!(
+                "the router priority {priority} exceeds the max user-defined priority {MAX_USER_PRIORITY}"
+            );
             self.push(&codes::PRIORITY_TOO_HIGH, message, &subject, &object.value_origin(&["priority"]));
         }
     }
 
     /// TLS options and certificate resolver that a router names.
-    pub(super) fn router_tls(&mut self, subject: &str, name: &str, (options, resolver): (&str, &str), at: [Origin; 2]) {
+    pub(super) fn router_tls(
+        &mut self,
+        subject: &str,
+        name: &str,
+        (options, resolver): (&str, &str),
+        at: [Origin; 2],
+    ) {
         let [options_at, resolver_at] = at;
         if !options.is_empty() {
             let qualified = match options {
@@ -113,14 +142,22 @@ impl Check<'_> {
             };
             let known = &self.merged.tls.options;
             if !known.contains_key(qualified.as_str()) {
-                self.dangling(format!("unknown TLS options: {qualified}"), subject, &options_at, &qualified, known);
+                self.dangling(
+                    format!("unknown TLS options: {qualified}"),
+                    subject,
+                    &options_at,
+                    &qualified,
+                    known,
+                );
             }
         }
         if !resolver.is_empty() && !self.surroundings.statics.certificates_resolvers.contains_key(resolver) {
             let message = format!("the certificate resolver {resolver:?} is not declared");
-            let finding = fairlead_diag::Finding::new(&codes::DANGLING, message).about(subject).at(&resolver_at);
+            let finding =
+                fairlead_diag::Finding::new(&codes::DANGLING, message).about(subject).at(&resolver_at);
             let finding = finding.severity(fairlead_diag::Severity::Warning);
-            self.findings.push(finding.help("declare it in the static configuration under `certificatesResolvers`"));
+            self.findings
+                .push(finding.help("declare it in the static configuration under `certificatesResolvers`"));
         }
     }
 }

@@ -48,7 +48,8 @@ impl Check<'_> {
         let subject = parts.subject();
         self.middlewares((&subject, name), &router.middlewares, object, &self.merged.tcp.middlewares);
         if let Some(tls) = router.tls.as_ref().filter(|tls| !tls.passthrough) {
-            let at = [object.value_origin(&["tls", "options"]), object.value_origin(&["tls", "certResolver"])];
+            let at =
+                [object.value_origin(&["tls", "options"]), object.value_origin(&["tls", "certResolver"])];
             self.router_tls(&subject, name, (&tls.options, &tls.cert_resolver), at);
         }
     }
@@ -100,7 +101,9 @@ impl Check<'_> {
         }
         for (index, address) in addresses.enumerate() {
             let usable = address.rsplit_once(':').is_some_and(|(host, port)| {
-                !host.is_empty() && port.parse::<u16>().is_ok() && (host.starts_with('[') || !host.contains(':'))
+                !host.is_empty()
+                    && port.parse::<u16>().is_ok()
+                    && (host.starts_with('[') || !host.contains(':'))
             });
             if !usable {
                 let origin = object.origin_of(&["loadBalancer", "servers", &index.to_string(), "address"]);

@@ -85,12 +85,16 @@ fn routers_need_rule_service_and_entry_point() {
 #[test]
 fn user_priorities_have_a_ceiling() {
     let router = |priority: i64| {
-        file(&format!("http:\n  routers:\n    a: {{rule: 'Host(`a`)', service: s, priority: {priority}}}\n{SERVICE}"))
+        file(&format!(
+            "http:\n  routers:\n    a: {{rule: 'Host(`a`)', service: s, priority: {priority}}}\n{SERVICE}"
+        ))
     };
     assert_eq!(router(super::MAX_USER_PRIORITY), Vec::<String>::new());
     assert_eq!(
         router(super::MAX_USER_PRIORITY + 1),
-        ["FLD-GW-1026 3:50 the router priority 9223372036854774808 exceeds the max user-defined priority 9223372036854774807"]
+        [
+            "FLD-GW-1026 3:50 the router priority 9223372036854774808 exceeds the max user-defined priority 9223372036854774807"
+        ]
     );
 }
 
@@ -119,7 +123,9 @@ fn ties_are_found_once_and_only_where_routers_meet() {
     let found = findings(&[("file", &text)]);
     assert_eq!(
         lines(&found),
-        ["FLD-GW-1029 4:15 routers `a@file`, `b@file` on entry point `web` have the same rule and the same priority 9"]
+        [
+            "FLD-GW-1029 4:15 routers `a@file`, `b@file` on entry point `web` have the same rule and the same priority 9"
+        ]
     );
     assert_eq!(found.iter().next().unwrap().labels.len(), 2);
 }

@@ -27,7 +27,9 @@ pub(super) fn check(check: &mut Check<'_>) {
         }
         let named: Vec<&str> = router.entry_points.iter().map(String::as_str).collect();
         for point in if named.is_empty() { &default } else { &named } {
-            let Some(tls) = statics.entry_points.get(*point).map(|point| point.http.tls.is_some()) else { continue };
+            let Some(tls) = statics.entry_points.get(*point).map(|point| point.http.tls.is_some()) else {
+                continue;
+            };
             let key = (*point, tls || router.tls.is_some(), priority(router), router.rule.trim());
             groups.entry(key).or_default().push((name, object));
         }

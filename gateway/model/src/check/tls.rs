@@ -38,7 +38,8 @@ pub(super) fn check(check: &mut Check<'_>) {
         for (index, store) in certificate.stores.iter().enumerate() {
             if name::split(store).0 != DEFAULT {
                 let origin = super::item_origin(object, &["stores"], index);
-                let message = format!("the certificate is put into the store `{store}`, and only `{DEFAULT}` is used");
+                let message =
+                    format!("the certificate is put into the store `{store}`, and only `{DEFAULT}` is used");
                 check.push(&codes::STORE_WITHOUT_EFFECT, message, "tls.certificates", &origin);
             }
         }
@@ -74,8 +75,14 @@ impl Check<'_> {
             ClientAuthType::VerifyClientCertIfGiven | ClientAuthType::RequireAndVerifyClientCert
         );
         if checked && options.client_auth.ca_files.is_empty() {
-            let message = format!("invalid clientAuthType: {}, CAFiles is required", options.client_auth.kind().word());
-            self.push(&codes::TLS_INVALID, message, &subject, &object.origin_of(&["clientAuth", "clientAuthType"]));
+            let message =
+                format!("invalid clientAuthType: {}, CAFiles is required", options.client_auth.kind().word());
+            self.push(
+                &codes::TLS_INVALID,
+                message,
+                &subject,
+                &object.origin_of(&["clientAuth", "clientAuthType"]),
+            );
         }
     }
 
@@ -119,7 +126,8 @@ impl Check<'_> {
                 self.findings.push(finding.help(format!("known versions: {}", VERSIONS.join(", "))));
             }
             Some(index) if index < LOWEST_OFFERED && key == "minVersion" => {
-                let message = format!("{version} is not offered; the lowest version is {}", VERSIONS[LOWEST_OFFERED]);
+                let message =
+                    format!("{version} is not offered; the lowest version is {}", VERSIONS[LOWEST_OFFERED]);
                 self.push(&codes::TLS_UNSUPPORTED, message, subject, &origin);
             }
             Some(_) => {}
@@ -143,7 +151,10 @@ impl Check<'_> {
             let origin = object.origin_of(&["cipherSuites"]);
             let message = "none of the cipher suites is offered";
             self.findings.push(
-                Finding::new(&codes::TLS_UNSUPPORTED, message).severity(Severity::Error).about(subject).at(&origin),
+                Finding::new(&codes::TLS_UNSUPPORTED, message)
+                    .severity(Severity::Error)
+                    .about(subject)
+                    .at(&origin),
             );
         }
     }

@@ -21,6 +21,7 @@ pub struct Service {
 /// What a service does.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::large_enum_variant, reason = "nearly every service is a load balancer, and there is one of each")]
 pub enum ServiceKind {
     /// Spreads requests over servers.
     LoadBalancer(LoadBalancer),
@@ -56,9 +57,12 @@ impl ServiceKind {
         };
         match self {
             ServiceKind::LoadBalancer(_) => Vec::new(),
-            ServiceKind::Weighted(it) => {
-                it.services.iter().map(|choice| &*choice.name).zip(choices("weighted", &it.services)).collect()
-            }
+            ServiceKind::Weighted(it) => it
+                .services
+                .iter()
+                .map(|choice| &*choice.name)
+                .zip(choices("weighted", &it.services))
+                .collect(),
             ServiceKind::HighestRandomWeight(it) => {
                 let names = it.services.iter().map(|choice| &*choice.name);
                 names.zip(choices("highestRandomWeight", &it.services)).collect()
@@ -70,7 +74,10 @@ impl ServiceKind {
                 std::iter::once((&*it.service, path(&["mirroring", "service"]))).chain(mirrors).collect()
             }
             ServiceKind::Failover(it) => {
-                vec![(&*it.service, path(&["failover", "service"])), (&*it.fallback, path(&["failover", "fallback"]))]
+                vec![
+                    (&*it.service, path(&["failover", "service"])),
+                    (&*it.fallback, path(&["failover", "fallback"])),
+                ]
             }
         }
     }
@@ -92,22 +99,13 @@ options! {
         /// Learns from answers whether servers are well.
         #[serde(deserialize_with = "section")]
         pub passive_health_check: Option<PassiveHealthCheck>,
-        /// Sends the client's `Host` on; otherwise the server's own name is sent.
-        pub pass_host_header: bool = true,
         /// How answers are passed on.
         pub response_forwarding: ResponseForwarding,
         /// Name of the transport; the default one when empty.
         pub servers_transport: String,
-    }
-
-    /// One server.
-    pub struct Server {
-        /// Scheme (`http`, `https` or `h2c`), host and port; a path may follow.
-        pub url: String,
-        /// Share of the requests; 0 means none but those that stick to it.
-        pub weight: u32 = 1,
-        /// Puts the path of `url` in front of that of the request.
-        pub preserve_path: bool,
+    } always {
+        /// Sends the client's `Host` on; otherwise the server's own name is sent.
+        pub pass_host_header: bool = true,
     }
 
     /// Keeps a client at its server.
@@ -157,10 +155,11 @@ options! {
         pub timeout: Duration = Duration::from_secs(5),
         /// `Host` of the probe; that of the server when empty.
         pub hostname: String,
-        /// Follows redirections.
-        pub follow_redirects: bool = true,
         /// Headers sent along.
         pub headers: Named<String>,
+    } always {
+        /// Follows redirections.
+        pub follow_redirects: bool = true,
     }
 
     /// Learns from answers (status 500 and above, failed connections) whether servers are well.
@@ -202,6 +201,7 @@ options! {
     pub struct WeightedService {
         /// Name of the service.
         pub name: String,
+    } always {
         /// Share of the requests.
         pub weight: u32 = 1,
     }
@@ -213,15 +213,16 @@ options! {
     pub struct Mirroring {
         /// Service that answers.
         pub service: String,
-        /// Copies bodies too.
-        pub mirror_body: bool = true,
-        /// Largest body that is copied, in bytes; −1 means no limit.
-        pub max_body_size: i64 = -1,
         /// Services that get copies.
         pub mirrors: Vec<Mirror>,
         /// Leaves out services that have no healthy server.
         #[serde(deserialize_with = "section")]
         pub health_check: Option<ServiceHealthCheck>,
+    } always {
+        /// Copies bodies too.
+        pub mirror_body: bool = true,
+        /// Largest body that is copied, in bytes; −1 means no limit.
+        pub max_body_size: i64 = -1,
     }
 
     /// A service that gets copies.
@@ -250,9 +251,34 @@ options! {
     pub struct FailoverErrors {
         /// Status codes and ranges.
         pub status: Vec<String>,
+    } always {
         /// Largest request body that is kept for the second service, in bytes; −1 means no limit.
         pub max_request_body_bytes: i64 = -1,
     }
+}
+
+/// One server.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Server {
+    /// Scheme (`http`, `https` or `h2c`), host and port; a path may follow.
+    pub url: String,
+    /// Share of the requests; 0 means none but those that stick to it.
+    #[serde(skip_serializing_if = "is_one")]
+    pub weight: u32,
+    /// Puts the path of `url` in front of that of the request.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub preserve_path: bool,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Server { url: String::new(), weight: 1, preserve_path: false }
+    }
+}
+
+fn is_one(weight: &u32) -> bool {
+    *weight == 1
 }
 
 words! {

@@ -49,7 +49,9 @@ impl Declared for Middleware {
             [only] => Some(Middleware { kind: only.key.clone(), options: Arc::new(only.node.clone()) }),
             [] => {
                 let message = format!("`{}` declares no middleware", path.join("."));
-                let finding = Finding::new(&codes::NO_TYPE, message).at(&node.origin).about(format!("middleware {name}"));
+                let finding = Finding::new(&codes::NO_TYPE, message)
+                    .at(&node.origin)
+                    .about(format!("middleware {name}"));
                 findings.push(finding.help("give it one type with its options, such as `stripPrefix`"));
                 None
             }
@@ -65,9 +67,10 @@ fn multi_type(name: &str, entries: &[fairlead_conf::Entry]) -> Finding {
     let message = "cannot create middleware: multi-types middleware not supported, consider declaring two different \
                    pieces of middleware instead";
     let finding = Finding::new(&codes::MULTI_TYPE, message).about(format!("middleware {name}"));
-    let finding = entries.iter().rev().fold(finding, |finding, entry| {
-        finding.label(&entry.key_origin, format!("type `{}`", entry.key))
-    });
+    let finding = entries
+        .iter()
+        .rev()
+        .fold(finding, |finding, entry| finding.label(&entry.key_origin, format!("type `{}`", entry.key)));
     finding.help("declare one middleware for each type and combine them with `chain`")
 }
 

@@ -80,14 +80,21 @@ impl<T: Serialize> Serialize for Object<T> {
 
 /// Where the key at `path` below `node` stands, or the deepest part of the path that exists, else `origin`; and the value
 /// at the whole path, if it is there. A number in the path is the index of a list, in either of its two forms.
-pub(crate) fn deepest<'a>(node: &'a Node, origin: &'a Origin, path: &[&str]) -> (&'a Origin, Option<&'a Node>) {
+pub(crate) fn deepest<'a>(
+    node: &'a Node,
+    origin: &'a Origin,
+    path: &[&str],
+) -> (&'a Origin, Option<&'a Node>) {
     let (mut node, mut origin) = (node, origin);
     for &step in path {
         if let Value::List(items) = &node.value {
-            let Some(item) = step.parse().ok().and_then(|index: usize| items.get(index)) else { return (origin, None) };
+            let Some(item) = step.parse().ok().and_then(|index: usize| items.get(index)) else {
+                return (origin, None);
+            };
             (origin, node) = (&item.origin, item);
         } else {
-            let indexed = || node.entries().iter().find(|entry| index_of(&entry.key).is_some_and(|at| at == step));
+            let indexed =
+                || node.entries().iter().find(|entry| index_of(&entry.key).is_some_and(|at| at == step));
             let Some(entry) = node.entry(step).or_else(indexed) else { return (origin, None) };
             (origin, node) = (&entry.key_origin, &entry.node);
         }

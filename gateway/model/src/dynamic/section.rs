@@ -109,7 +109,11 @@ fn items<'a>(node: &'a Node, path: &[&str], findings: &mut Findings) -> Vec<&'a 
 }
 
 fn wrong_type(node: &Node, path: &[&str], expected: &str) -> Finding {
-    let place = if path.is_empty() { Cow::Borrowed("the configuration") } else { format!("`{}`", path.join(".")).into() };
+    let place = if path.is_empty() {
+        Cow::Borrowed("the configuration")
+    } else {
+        format!("`{}`", path.join(".")).into()
+    };
     Finding::new(&codes::WRONG_TYPE, format!("{place} must be {expected}")).at(&node.origin)
 }
 
@@ -143,9 +147,10 @@ pub(super) fn single_type<K>(
         let message = "cannot create service: multi-types service not supported, consider declaring two different \
                        pieces of service instead";
         let finding = Finding::new(&model_codes::MULTI_TYPE, message).about(subject);
-        kinds.iter().filter_map(|kind| node.entry(word(kind))).fold(finding, |finding, entry| {
-            finding.label(&entry.key_origin, format!("type `{}`", entry.key))
-        })
+        kinds
+            .iter()
+            .filter_map(|kind| node.entry(word(kind)))
+            .fold(finding, |finding, entry| finding.label(&entry.key_origin, format!("type `{}`", entry.key)))
     };
     findings.push(finding);
     None

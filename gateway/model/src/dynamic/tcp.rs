@@ -172,7 +172,8 @@ struct Written {
 impl Declared for TcpService {
     fn read(name: &str, node: &Node, path: &[&str], findings: &mut Findings) -> Option<Self> {
         let written: Written = decode_whole(node, path, findings)?;
-        let kinds = [written.load_balancer.map(TcpService::LoadBalancer), written.weighted.map(TcpService::Weighted)];
+        let kinds =
+            [written.load_balancer.map(TcpService::LoadBalancer), written.weighted.map(TcpService::Weighted)];
         single_type(name, node, kinds, TcpService::word, findings)
     }
 }

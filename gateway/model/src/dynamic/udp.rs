@@ -70,7 +70,8 @@ struct Written {
 impl Declared for UdpService {
     fn read(name: &str, node: &Node, path: &[&str], findings: &mut Findings) -> Option<Self> {
         let written: Written = decode_whole(node, path, findings)?;
-        let kinds = [written.load_balancer.map(UdpService::LoadBalancer), written.weighted.map(UdpService::Weighted)];
+        let kinds =
+            [written.load_balancer.map(UdpService::LoadBalancer), written.weighted.map(UdpService::Weighted)];
         single_type(name, node, kinds, UdpService::word, findings)
     }
 }

@@ -37,6 +37,8 @@ pub struct Address {
     pub port: u16,
     /// Transport.
     pub protocol: Protocol,
+    /// Whether `/tcp` was written out; it is shown as it was written.
+    pub tcp_written: bool,
 }
 
 /// Why a text is no address.
@@ -87,10 +89,10 @@ impl FromStr for Address {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (address, protocol) = match text.split_once('/') {
-            None => (text, Protocol::Tcp),
-            Some((address, word)) if word.eq_ignore_ascii_case("tcp") => (address, Protocol::Tcp),
-            Some((address, word)) if word.eq_ignore_ascii_case("udp") => (address, Protocol::Udp),
+        let (address, protocol, tcp_written) = match text.split_once('/') {
+            None => (text, Protocol::Tcp, false),
+            Some((address, word)) if word.eq_ignore_ascii_case("tcp") => (address, Protocol::Tcp, true),
+            Some((address, word)) if word.eq_ignore_ascii_case("udp") => (address, Protocol::Udp, false),
             Some(_) => return Err(AddressError::BadProtocol),
         };
         let (host, port) = address.rsplit_once(':').ok_or(AddressError::NoPort)?;
@@ -101,7 +103,7 @@ impl FromStr for Address {
             return Err(AddressError::BadPort);
         }
         let port = port.parse().map_err(|_| AddressError::BadPort)?;
-        Ok(Address { host: bare_host(host)?.into(), port, protocol })
+        Ok(Address { host: bare_host(host)?.into(), port, protocol, tcp_written })
     }
 }
 
@@ -118,7 +120,11 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
         write!(f, "{open}{}{close}:{}", self.host, self.port)?;
-        if self.protocol == Protocol::Udp { f.write_str("/udp") } else { Ok(()) }
+        match self.protocol {
+            Protocol::Udp => f.write_str("/udp"),
+            Protocol::Tcp if self.tcp_written => f.write_str("/tcp"),
+            Protocol::Tcp => Ok(()),
+        }
     }
 }
 
@@ -151,7 +157,10 @@ mod tests {
     #[test]
     fn reads_every_shape() {
         assert_eq!(parse(":80"), Ok(Address::any(80)));
-        assert_eq!(parse("127.0.0.1:0/tcp"), Ok(Address { host: "127.0.0.1".into(), ..Address::any(0) }));
+        assert_eq!(
+            parse("127.0.0.1:0/tcp"),
+            Ok(Address { host: "127.0.0.1".into(), tcp_written: true, ..Address::any(0) })
+        );
         assert_eq!(parse(":53/UDP"), Ok(Address { protocol: Protocol::Udp, ..Address::any(53) }));
         assert_eq!(parse("[::1]:443"), Ok(Address { host: "::1".into(), ..Address::any(443) }));
     }
@@ -172,7 +181,7 @@ mod tests {
 
     #[test]
     fn prints_what_it_reads() {
-        for text in [":80", "[::1]:443", "localhost:8080", ":53/udp"] {
+        for text in [":80", "[::1]:443", "localhost:8080", ":53/udp", ":53/tcp"] {
             assert_eq!(parse(text).unwrap().to_string(), text);
         }
     }

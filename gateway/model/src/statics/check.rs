@@ -44,9 +44,12 @@ impl Check<'_> {
                 self.report(&codes::NO_ADDRESS, &path, message, "add an address such as `:80`");
                 continue;
             }
-            if let Some((other, address)) = taken.iter().find(|(_, address)| address.collides(&point.address)) {
-                let message = format!("entry points `{other}` ({address}) and `{name}` ({}) collide", point.address);
-                let finding = Finding::new(&codes::DUPLICATE_ADDRESS, message).about(format!("entry point {name}"));
+            if let Some((other, address)) = taken.iter().find(|(_, address)| address.collides(&point.address))
+            {
+                let message =
+                    format!("entry points `{other}` ({address}) and `{name}` ({}) collide", point.address);
+                let finding =
+                    Finding::new(&codes::DUPLICATE_ADDRESS, message).about(format!("entry point {name}"));
                 let finding = finding.label(&origin(self.node, &path), format!("`{name}` listens here"));
                 let first = origin(self.node, &["entryPoints", other, "address"]);
                 self.findings.push(finding.label(&first, format!("`{other}` has the port already")));
@@ -60,17 +63,33 @@ impl Check<'_> {
         if let Some(proxy) = &point.proxy_protocol {
             self.networks(&proxy.trusted_ips, &[&at[..], &["proxyProtocol", "trustedIPs"]].concat());
         }
-        self.networks(&point.forwarded_headers.trusted_ips, &[&at[..], &["forwardedHeaders", "trustedIPs"]].concat());
+        self.networks(
+            &point.forwarded_headers.trusted_ips,
+            &[&at[..], &["forwardedHeaders", "trustedIPs"]].concat(),
+        );
         if let Some(redirect) = &point.http.redirections.entry_point {
             let path = [&at[..], &["http", "redirections", "entryPoint", "to"]].concat();
             match redirect.to.strip_prefix(':') {
                 _ if redirect.to.is_empty() => {
                     let message = format!("the redirection of entry point `{name}` has no target");
-                    self.report(&codes::MISSING_OPTION, &path, message, "set `to` to the name of an entry point");
+                    self.report(
+                        &codes::MISSING_OPTION,
+                        &path,
+                        message,
+                        "set `to` to the name of an entry point",
+                    );
                 }
                 Some(port) if port.parse::<u16>().is_err() => {
-                    let message = format!("the redirection of entry point `{name}` leads to no port: `{}`", redirect.to);
-                    self.report(&codes::BAD_OPTION, &path, message, "write the name of an entry point, or `:port`");
+                    let message = format!(
+                        "the redirection of entry point `{name}` leads to no port: `{}`",
+                        redirect.to
+                    );
+                    self.report(
+                        &codes::BAD_OPTION,
+                        &path,
+                        message,
+                        "write the name of an entry point, or `:port`",
+                    );
                 }
                 Some(_) => {}
                 None => self.names_entry_point(&redirect.to, &path, &format!("the redirection of `{name}`")),
@@ -85,7 +104,12 @@ impl Check<'_> {
                 let index = index.to_string();
                 let path = [path, &[index.as_str()]].concat();
                 let message = format!("`{text}` is neither an IP address nor a network");
-                self.report(&codes::BAD_NETWORK, &path, message, "write an address or a CIDR such as `10.0.0.0/8`");
+                self.report(
+                    &codes::BAD_NETWORK,
+                    &path,
+                    message,
+                    "write an address or a CIDR such as `10.0.0.0/8`",
+                );
             }
         }
     }
@@ -121,20 +145,34 @@ impl Check<'_> {
         }
         let prometheus = statics.metrics.as_ref().and_then(|metrics| metrics.prometheus.as_ref());
         if let Some(page) = prometheus.filter(|page| !page.manual_routing) {
-            self.names_entry_point(&page.entry_point, &["metrics", "prometheus", "entryPoint"], "`metrics.prometheus`");
+            self.names_entry_point(
+                &page.entry_point,
+                &["metrics", "prometheus", "entryPoint"],
+                "`metrics.prometheus`",
+            );
         }
         if let Some(rate) = statics.tracing.as_ref().map(|tracing| tracing.sample_rate)
             && !(0.0..=1.0).contains(&rate)
         {
             let message = format!("the sample rate {rate} is not between 0 and 1");
-            self.report(&codes::BAD_OPTION, &["tracing", "sampleRate"], message, "1 traces every request, 0 none");
+            self.report(
+                &codes::BAD_OPTION,
+                &["tracing", "sampleRate"],
+                message,
+                "1 traces every request, 0 none",
+            );
         }
     }
 
     fn providers(&mut self, providers: &Providers) {
         if !any_provider(self.node, providers) {
             let message = "no provider is configured, so there will be no routers".to_owned();
-            self.report(&codes::NO_PROVIDER, &["providers"], message, "add one, such as `providers.file.filename`");
+            self.report(
+                &codes::NO_PROVIDER,
+                &["providers"],
+                message,
+                "add one, such as `providers.file.filename`",
+            );
         }
         if let Some(file) = &providers.file {
             let path = ["providers", "file"];
@@ -144,8 +182,15 @@ impl Check<'_> {
                     self.report(&codes::MISSING_OPTION, &path, message, "set one of them");
                 }
                 (false, false) => {
-                    let message = "the file provider has `filename` and `directory`; only the directory is read".to_owned();
-                    self.report(&codes::CONTRADICTION, &[&path[..], &["filename"]].concat(), message, "remove one of them");
+                    let message =
+                        "the file provider has `filename` and `directory`; only the directory is read"
+                            .to_owned();
+                    self.report(
+                        &codes::CONTRADICTION,
+                        &[&path[..], &["filename"]].concat(),
+                        message,
+                        "remove one of them",
+                    );
                 }
                 _ => {}
             }
@@ -158,7 +203,12 @@ impl Check<'_> {
             if !PRECEDENCE.iter().any(|known| known.eq_ignore_ascii_case(name)) {
                 let message = format!("`{name}` is no provider");
                 let help = format!("known providers: {}", PRECEDENCE.join(", "));
-                self.report(&codes::BAD_OPTION, &["providers", "precedence", &index.to_string()], message, &help);
+                self.report(
+                    &codes::BAD_OPTION,
+                    &["providers", "precedence", &index.to_string()],
+                    message,
+                    &help,
+                );
             }
         }
     }
@@ -172,7 +222,8 @@ fn any_provider(node: &Node, providers: &Providers) -> bool {
     let switched_off = |node: &Node| node.text().is_some_and(|text| text.eq_ignore_ascii_case("false"));
     *providers != Providers::default()
         && declared.iter().any(|entry| {
-            !NOT_PROVIDERS.iter().any(|option| option.eq_ignore_ascii_case(&entry.key)) && !switched_off(&entry.node)
+            !NOT_PROVIDERS.iter().any(|option| option.eq_ignore_ascii_case(&entry.key))
+                && !switched_off(&entry.node)
         })
 }
 
@@ -197,19 +248,22 @@ mod tests {
     fn nothing_declared_listens_on_80() {
         let (statics, found) = check_yaml(PROVIDER);
         assert_eq!(found, Vec::<String>::new());
-        let points: Vec<_> = statics.entry_points.iter().map(|(name, point)| (&**name, point.address.to_string())).collect();
+        let points: Vec<_> =
+            statics.entry_points.iter().map(|(name, point)| (&**name, point.address.to_string())).collect();
         assert_eq!(points, [("http", ":80".to_owned())]);
     }
 
     #[test]
     fn internal_pages_bring_their_entry_point() {
         for section in ["api: {insecure: true}", "ping: {}", "ping: true", "metrics: {prometheus: {}}"] {
-            let (statics, found) = check_yaml(&format!("{PROVIDER}entryPoints: {{web: {{address: ':81'}}}}\n{section}\n"));
+            let (statics, found) =
+                check_yaml(&format!("{PROVIDER}entryPoints: {{web: {{address: ':81'}}}}\n{section}\n"));
             assert_eq!(found, Vec::<String>::new(), "{section}");
             assert_eq!(statics.entry_points["traefik"].address, Address::any(8080), "{section}");
         }
         for section in ["api: {}", "ping: {manualRouting: true}", "ping: {entryPoint: web}", "ping: false"] {
-            let (statics, found) = check_yaml(&format!("{PROVIDER}entryPoints: {{web: {{address: ':81'}}}}\n{section}\n"));
+            let (statics, found) =
+                check_yaml(&format!("{PROVIDER}entryPoints: {{web: {{address: ':81'}}}}\n{section}\n"));
             assert_eq!(found, Vec::<String>::new(), "{section}");
             assert!(!statics.entry_points.contains_key("traefik"), "{section}");
         }
@@ -260,7 +314,10 @@ mod tests {
 
     #[test]
     fn a_configuration_without_provider_is_pointed_out() {
-        assert_eq!(check_yaml("api: {}\n").1, ["FLD-GW-1006 1:1 no provider is configured, so there will be no routers"]);
+        assert_eq!(
+            check_yaml("api: {}\n").1,
+            ["FLD-GW-1006 1:1 no provider is configured, so there will be no routers"]
+        );
         let (_, found) = check_yaml("providers:\n  providersThrottleDuration: 5s\n  docker: false\n");
         assert_eq!(found, ["FLD-GW-1006 1:1 no provider is configured, so there will be no routers"]);
     }
@@ -272,7 +329,10 @@ mod tests {
             ["FLD-GW-1009 1:13 the file provider has neither `filename` nor `directory`"]
         );
         let (_, found) = check_yaml("providers: {file: {filename: a.yml, directory: d}}\n");
-        assert_eq!(found, ["FLD-GW-1007 1:20 the file provider has `filename` and `directory`; only the directory is read"]);
+        assert_eq!(
+            found,
+            ["FLD-GW-1007 1:20 the file provider has `filename` and `directory`; only the directory is read"]
+        );
     }
 
     #[test]
@@ -281,7 +341,8 @@ mod tests {
             let statics = check_yaml(&format!("{PROVIDER}{text}")).0;
             statics.default_entry_points().into_iter().map(str::to_owned).collect::<Vec<_>>()
         };
-        let three = "entryPoints: {a: {address: ':1'}, b: {address: ':2'}, u: {address: ':3/udp'}}\nping: {}\n";
+        let three =
+            "entryPoints: {a: {address: ':1'}, b: {address: ':2'}, u: {address: ':3/udp'}}\nping: {}\n";
         assert_eq!(points(three), ["a", "b"]);
         assert_eq!(points("entryPoints: {a: {address: ':1'}, b: {address: ':2', asDefault: true}}\n"), ["b"]);
     }

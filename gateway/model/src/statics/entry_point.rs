@@ -4,7 +4,7 @@ use fairlead_conf::{Duration, section};
 
 use super::address::Address;
 use super::entry_point_http::HttpOptions;
-use crate::options::{Named, options, sections, words};
+use crate::options::{Empty, Named, options, sections, words};
 
 /// The entry points by name.
 pub type EntryPoints = Named<EntryPoint>;
@@ -116,17 +116,37 @@ options! {
         /// A session without datagrams ends after this.
         pub timeout: Duration = Duration::from_secs(3),
     }
+}
 
-    /// Which signals the requests of an entry point give.
-    pub struct Observability {
-        /// Lines in the access log.
-        pub access_logs: bool = true,
-        /// Metrics.
-        pub metrics: bool = true,
-        /// Spans.
-        pub tracing: bool = true,
-        /// How many spans.
-        pub trace_verbosity: TraceVerbosity,
+/// Which signals the requests of an entry point give.
+#[derive(Clone, Debug, PartialEq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Observability {
+    /// Lines in the access log.
+    pub access_logs: bool,
+    /// Metrics.
+    pub metrics: bool,
+    /// Spans.
+    pub tracing: bool,
+    /// How many spans.
+    pub trace_verbosity: TraceVerbosity,
+}
+
+impl Default for Observability {
+    fn default() -> Self {
+        Observability {
+            access_logs: true,
+            metrics: true,
+            tracing: true,
+            trace_verbosity: TraceVerbosity::Minimal,
+        }
+    }
+}
+
+/// The API shows it only when it says something else than the default.
+impl Empty for Observability {
+    fn is_empty(&self) -> bool {
+        *self == Observability::default()
     }
 }
 

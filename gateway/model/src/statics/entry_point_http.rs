@@ -3,7 +3,7 @@
 use fairlead_conf::section;
 
 use crate::dynamic::Domain;
-use crate::options::{options, words};
+use crate::options::{Empty, options, words};
 
 /// The highest priority of all: the largest 64-bit number, which only internal routers reach.
 pub const MAX_PRIORITY: i64 = i64::MAX;
@@ -23,19 +23,13 @@ options! {
         pub encoded_characters: Option<EncodedCharacters>,
         /// Escapes `;` in a query instead of reading it as `&`.
         pub encode_query_semicolons: bool,
-        /// Removes `/./`, `/../` and double slashes from the path.
-        pub sanitize_path: bool = true,
         /// Largest head of a request, in bytes.
         pub max_header_bytes: u64 = 1_048_576,
         /// What happens to headers with `_` in their name.
         pub underscore_headers_strategy: UnderscoreHeaders,
-    }
-
-    /// Sends everything elsewhere.
-    pub struct Redirections {
-        /// To another entry point.
-        #[serde(deserialize_with = "section")]
-        pub entry_point: Option<RedirectEntryPoint>,
+    } always {
+        /// Removes `/./`, `/../` and double slashes from the path.
+        pub sanitize_path: bool = true,
     }
 
     /// A redirection to another entry point.
@@ -76,6 +70,22 @@ options! {
         pub allow_encoded_question_mark: bool = true,
         /// `%23`.
         pub allow_encoded_hash: bool = true,
+    }
+}
+
+/// Sends everything elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Redirections {
+    /// To another entry point.
+    #[serde(deserialize_with = "section", skip_serializing_if = "Option::is_none")]
+    pub entry_point: Option<RedirectEntryPoint>,
+}
+
+/// The API shows it only when there is one.
+impl Empty for Redirections {
+    fn is_empty(&self) -> bool {
+        self.entry_point.is_none()
     }
 }
 

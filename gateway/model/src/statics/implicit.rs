@@ -24,7 +24,10 @@ fn listening_on(port: u16) -> EntryPoint {
 fn needs_internal(statics: &Static) -> bool {
     let prometheus = statics.metrics.as_ref().and_then(|metrics| metrics.prometheus.as_ref());
     statics.api.as_ref().is_some_and(|api| api.insecure)
-        || statics.ping.as_ref().is_some_and(|ping| !ping.manual_routing && ping.entry_point == INTERNAL_ENTRY_POINT)
+        || statics
+            .ping
+            .as_ref()
+            .is_some_and(|ping| !ping.manual_routing && ping.entry_point == INTERNAL_ENTRY_POINT)
         || prometheus.is_some_and(|page| !page.manual_routing && page.entry_point == INTERNAL_ENTRY_POINT)
         || statics.providers.rest.as_ref().is_some_and(|rest| rest.insecure)
 }

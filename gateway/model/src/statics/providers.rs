@@ -132,4 +132,3 @@ options! {
         pub max_response_body_size: i64 = -1,
     }
 }
-

@@ -65,7 +65,13 @@ fn reaches(node: &Node, path: &[&str]) -> bool {
     node.entries().iter().any(|entry| matches(step, &entry.key) && reaches(&entry.node, rest))
 }
 
-fn take_out(node: &mut Node, path: &[&str], way: &mut Vec<String>, option: &Removed, findings: &mut Findings) {
+fn take_out(
+    node: &mut Node,
+    path: &[&str],
+    way: &mut Vec<String>,
+    option: &Removed,
+    findings: &mut Findings,
+) {
     let ([step, rest @ ..], Value::Map(entries)) = (path, &mut node.value) else { return };
     entries.retain_mut(|entry| {
         if !matches(step, &entry.key) {
@@ -74,7 +80,9 @@ fn take_out(node: &mut Node, path: &[&str], way: &mut Vec<String>, option: &Remo
         way.push(entry.key.to_string());
         if rest.is_empty() {
             let message = format!("`{}` is an option of an older version", way.join("."));
-            findings.push(Finding::new(&codes::REMOVED_OPTION, message).at(&entry.key_origin).help(option.instead));
+            findings.push(
+                Finding::new(&codes::REMOVED_OPTION, message).at(&entry.key_origin).help(option.instead),
+            );
         } else {
             take_out(&mut entry.node, rest, way, option, findings);
         }
@@ -90,7 +98,9 @@ mod tests {
 
     #[test]
     fn says_what_took_the_place_and_goes_on() {
-        let node = yaml("pilot: {token: x}\nproviders:\n  docker:\n    swarmMode: true\n    network: web\n    tls: {caOptional: true}\n");
+        let node = yaml(
+            "pilot: {token: x}\nproviders:\n  docker:\n    swarmMode: true\n    network: web\n    tls: {caOptional: true}\n",
+        );
         let mut findings = Findings::new();
         let left = without_removed(&node, &mut findings);
         let found: Vec<_> = findings.iter().map(|finding| finding.message.as_str()).collect();

@@ -99,9 +99,15 @@ fn defaults_are_those_of_traefik() {
          tls: {options: {o: {}}}\n",
     );
     let print = |name: &str| serde_json::to_value(&dynamic.http.services[name]).unwrap();
-    insta::assert_json_snapshot!("service_defaults", json!({ "s": print("s"), "m": print("m"), "f": print("f"), "w": print("w") }));
+    insta::assert_json_snapshot!(
+        "service_defaults",
+        json!({ "s": print("s"), "m": print("m"), "f": print("f"), "w": print("w") })
+    );
     insta::assert_json_snapshot!("http_transport_defaults", dynamic.http.servers_transports["t"]);
-    insta::assert_json_snapshot!("tcp_defaults", json!([dynamic.tcp.services["s"], dynamic.tcp.servers_transports["t"]]));
+    insta::assert_json_snapshot!(
+        "tcp_defaults",
+        json!([dynamic.tcp.services["s"], dynamic.tcp.servers_transports["t"]])
+    );
     insta::assert_json_snapshot!("tls_options_defaults", dynamic.tls.options["o"]);
 }
 
@@ -131,7 +137,9 @@ fn labels_make_the_same_objects_as_files() {
 
 #[test]
 fn providers_are_merged_under_qualified_names() {
-    let file = decode("http: {routers: {a: {rule: x, service: s}}}\ntls: {options: {default: {sniStrict: true}, o: {}}}\n");
+    let file = decode(
+        "http: {routers: {a: {rule: x, service: s}}}\ntls: {options: {default: {sniStrict: true}, o: {}}}\n",
+    );
     let docker = decode("http: {routers: {a: {rule: y, service: s}}}\ntcp: {routers: {t: {rule: x}}}\n");
     let merged = Merged::from_providers([("file", &file), ("docker", &docker)]);
     assert_eq!(merged.http.routers.keys().map(|name| &**name).collect::<Vec<_>>(), ["a@file", "a@docker"]);

@@ -31,7 +31,12 @@ fn options() -> Vec<StaticOption> {
 fn sample(option: &StaticOption) -> &'static str {
     match option.path {
         "entrypoints._name_.address" => ":80",
-        path if path.ends_with(".settings") || path.ends_with("service") || path == "entrypoints._name_.http" => "true",
+        path if path.ends_with(".settings")
+            || path.ends_with("service")
+            || path == "entrypoints._name_.http" =>
+        {
+            "true"
+        }
         path if path.ends_with("names._name_") => "redact",
         path if path.ends_with(".http.tls.domains") || path.ends_with(".crossprovidernamespaces") => "a",
         _ if option.default.is_empty() => "sample",
@@ -65,13 +70,22 @@ fn every_option_is_known_and_takes_its_default() {
 fn every_default_is_the_documented_one() {
     let mut faults = Vec::new();
     for option in options() {
-        if DOCUMENTED_BY_FLAG.contains(&option.path) || option.path == REQUIRED || option.path.contains("[0]") {
+        if DOCUMENTED_BY_FLAG.contains(&option.path) || option.path == REQUIRED || option.path.contains("[0]")
+        {
             continue;
         }
         let statics = with_sections_above(option.path);
-        let json = serde_json::to_value(&statics).unwrap();
+        let mut json = serde_json::to_value(&statics).unwrap();
+        // Shown only when it differs from its defaults.
+        if let Some(point) = statics.entry_points.get("foo") {
+            json["entryPoints"]["foo"]["observability"] = serde_json::to_value(&point.observability).unwrap();
+        }
         let found = option.path.replace("_name_", "foo").split('.').try_fold(&json, |value, key| {
-            value.as_object()?.iter().find(|(known, _)| known.eq_ignore_ascii_case(key)).map(|(_, value)| value)
+            value
+                .as_object()?
+                .iter()
+                .find(|(known, _)| known.eq_ignore_ascii_case(key))
+                .map(|(_, value)| value)
         });
         if !same(found, option.default, option.path) {
             faults.push(format!("{} should be {:?}, is {found:?}", option.path, option.default));
@@ -101,7 +115,8 @@ fn same(found: Option<&Value>, default: &str, path: &str) -> bool {
         Some(Value::Object(_)) => path.ends_with("_name_") || default.is_empty(),
         Some(Value::Array(items)) => {
             let parts: Vec<&str> = default.split(", ").filter(|part| !part.is_empty()).collect();
-            parts.len() == items.len() && parts.iter().zip(items).all(|(part, item)| same(Some(item), part, path))
+            parts.len() == items.len()
+                && parts.iter().zip(items).all(|(part, item)| same(Some(item), part, path))
         }
         Some(Value::Bool(value)) => value.to_string() == default,
         Some(Value::Number(value)) => value.as_f64() == default.parse().ok(),
@@ -112,7 +127,9 @@ fn same(found: Option<&Value>, default: &str, path: &str) -> bool {
 
 /// Whether a duration is this number of seconds.
 fn is_seconds(text: &str, seconds: &str) -> bool {
-    let (Ok(duration), Ok(seconds)) = (text.parse::<fairlead_conf::Duration>(), seconds.parse()) else { return false };
+    let (Ok(duration), Ok(seconds)) = (text.parse::<fairlead_conf::Duration>(), seconds.parse()) else {
+        return false;
+    };
     duration == fairlead_conf::Duration::from_secs(seconds)
 }
 

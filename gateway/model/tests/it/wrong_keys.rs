@@ -53,7 +53,10 @@ fn dynamic_sections_and_keys() {
         ]
     );
     assert!(shown(&findings)[3].starts_with("6:8 `http.routers.c`"), "{findings:?}");
-    assert!(shown(&findings)[4].starts_with("8:24 unknown key `http.services.s.loadBalancer.server` "), "{findings:?}");
+    assert!(
+        shown(&findings)[4].starts_with("8:24 unknown key `http.services.s.loadBalancer.server` "),
+        "{findings:?}"
+    );
     let messages: Vec<_> = findings.iter().map(|finding| finding.message.as_str()).collect();
     assert!(messages.contains(&"the service \"none\" does not have any type defined"), "{messages:?}");
     assert!(
@@ -86,7 +89,8 @@ fn a_middleware_has_one_type() {
 
 #[test]
 fn fields_of_objects_know_where_they_stand() {
-    let text = "http:\n  routers:\n    a:\n      rule: x\n      entryPoints:\n        - web\n        - other\n";
+    let text =
+        "http:\n  routers:\n    a:\n      rule: x\n      entryPoints:\n        - web\n        - other\n";
     let mut findings = Findings::new();
     let dynamic = Dynamic::decode(&yaml(text), &mut findings);
     let router = &dynamic.http.routers["a"];
