@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use fairlead_diag::{Finding, Findings};
+use fairlead_diag::{Finding, Findings, Origin, Position};
+use fairlead_gotmpl::{Environment, Value};
 use fairlead_model::Dynamic;
 
 use super::scan::origin;
@@ -87,7 +88,7 @@ fn kept(path: &Path, since: SystemTime) -> Finding {
 /// Renders, parses and decodes. `None` or an error among the findings means that the text cannot be used.
 fn decode(path: &Path, text: &str, findings: &mut Findings) -> Option<Dynamic> {
     let name = path.display().to_string();
-    let rendered = match render(path, text) {
+    let rendered = match render(&name, text) {
         Ok(rendered) => rendered,
         Err(finding) => {
             findings.push(finding);
@@ -103,7 +104,16 @@ fn decode(path: &Path, text: &str, findings: &mut Findings) -> Option<Dynamic> {
     }
 }
 
-/// The text, or what the template in it becomes.
-fn render(_path: &Path, text: &str) -> Result<String, Finding> {
-    Ok(text.to_owned())
+/// The text, or what it becomes as a template.
+fn render(name: &str, text: &str) -> Result<String, Finding> {
+    if !text.contains("{{") {
+        return Ok(text.to_owned());
+    }
+    // As in Traefik the data of these templates is `false`, and they see the environment.
+    let environment = Environment::new().variables(|name| std::env::var(name).ok());
+    fairlead_gotmpl::render(name, text, &Value::from(false), &environment).map_err(|error| {
+        let at = Position { line: error.line, column: error.column, len: 0 };
+        let origin = Origin::File { path: name.into(), at };
+        Finding::new(&codes::TEMPLATE, format!("cannot render the template: {}", error.message)).at(&origin)
+    })
 }

@@ -150,6 +150,19 @@ fn a_file_that_cannot_be_read_yields_a_finding_and_the_others_live() {
 }
 
 #[test]
+fn templates_are_rendered_and_their_faults_located() {
+    let folder = TempDir::new().unwrap();
+    let text = "http:\n  routers:\n{{ range $i := until 2 }}\n    r{{ $i }}: {rule: 'Path(`/{{ $i }}`)', service: s}\n{{ end }}\n";
+    fs::write(folder.path().join("a.yml"), text).unwrap();
+    fs::write(folder.path().join("b.yml"), "http:\n  routers: {{ nope }}\n").unwrap();
+    let message = FileProvider::new(directory(&folder)).read_once();
+    assert_eq!(routers(&message), [rule("r0", "0"), rule("r1", "1")], "{:?}", message.findings);
+    let found = with_code(&message, &codes::TEMPLATE);
+    let place = found[0].origin().unwrap().to_string();
+    assert!(place.starts_with(&format!("{}:2:", folder.path().join("b.yml").display())), "{place}");
+}
+
+#[test]
 fn too_many_bytes_are_refused_and_not_read() {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("a.yml"), router("a", "a")).unwrap();
