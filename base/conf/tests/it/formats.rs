@@ -103,7 +103,7 @@ fn nesting_is_bounded_in_every_format() {
     ] {
         assert!(toml::parse(&text, "f").is_err(), "{}", &text[..60]);
     }
-    let version = format!("version = \"{}\" # {}", dotted, dotted);
+    let version = format!("version = \"{dotted}\" # {dotted}");
     assert!(toml::parse(&version, "f").is_ok());
 }
 
