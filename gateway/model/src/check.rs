@@ -24,6 +24,9 @@ use crate::statics::{MAX_PRIORITY, Protocol, Static};
 /// Priorities above this are for internal routers only.
 pub const MAX_USER_PRIORITY: i64 = MAX_PRIORITY - 1000;
 
+/// Findings after which no more names are compared, so that the time stays bounded.
+const MOST_SUGGESTIONS: usize = 200;
+
 /// What a dynamic configuration meets.
 #[derive(Clone, Copy)]
 pub struct Surroundings<'a> {
@@ -68,11 +71,11 @@ impl Check<'_> {
         known: &Objects<T>,
     ) {
         let finding = Finding::new(&codes::DANGLING, message).about(subject).at(origin);
-        let finding = match suggestion(qualified, known) {
+        let near = if self.findings.len() < MOST_SUGGESTIONS { suggestion(qualified, known) } else { None };
+        self.findings.push(match near {
             Some(name) => finding.help(format!("did you mean `{name}`?")),
             None => finding,
-        };
-        self.findings.push(finding);
+        });
     }
 
     fn points(&self, protocol: Protocol) -> HashSet<&str> {

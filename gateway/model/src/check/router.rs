@@ -41,7 +41,10 @@ impl Check<'_> {
             }
             count => missing.len() < count,
         };
-        let mut names: Vec<String> = known.iter().map(|&name| name.to_owned()).collect();
+        let mut names: Vec<String> = match missing.is_empty() {
+            true => Vec::new(),
+            false => known.iter().map(|&name| name.to_owned()).collect(),
+        };
         names.sort_unstable();
         for (index, name) in missing {
             let origin = item_origin(object, &["entryPoints"], index);

@@ -21,7 +21,10 @@ pub struct Service {
 /// What a service does.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[expect(clippy::large_enum_variant, reason = "nearly every service is a load balancer, and there is one of each")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every service is a load balancer, and there is one of each"
+)]
 pub enum ServiceKind {
     /// Spreads requests over servers.
     LoadBalancer(LoadBalancer),

@@ -151,3 +151,18 @@ fn providers_are_merged_under_qualified_names() {
     assert!(!rivals.tls.options.contains_key("default"));
     assert_eq!(rivals.rivals.options.len(), 2);
 }
+
+/// The table of options without effect must not name what does not exist. Options of middlewares are not in the sample.
+#[test]
+fn options_without_effect_are_options() {
+    fn exists(value: &Value, path: &[&str]) -> bool {
+        let [step, rest @ ..] = path else { return true };
+        let Some(entries) = value.as_object() else { return false };
+        entries.iter().any(|(key, value)| (*step == "*" || key == step) && exists(value, rest))
+    }
+    let written = fairlead_conf::yaml::parse(FULL, "dynamic.yml").unwrap().to_json();
+    for option in fairlead_model::not_yet::DYNAMIC {
+        let path: Vec<&str> = option.path.split('.').collect();
+        assert!(path.contains(&"middlewares") || exists(&written, &path), "{}", option.path);
+    }
+}

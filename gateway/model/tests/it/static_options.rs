@@ -148,3 +148,14 @@ fn secrets_are_not_printed() {
     assert!(!format!("{statics:?}").contains("hunter2"));
     assert!(!serde_json::to_string(&statics).unwrap().contains("hunter2"));
 }
+
+/// The table of options without effect must not name what does not exist.
+#[test]
+fn options_without_effect_are_options() {
+    let known: Vec<&str> = options().iter().map(|option| option.path).collect();
+    for option in fairlead_model::not_yet::STATIC {
+        let path = option.path.to_ascii_lowercase().replace('*', "_name_");
+        let below = format!("{path}.");
+        assert!(known.iter().any(|known| *known == path || known.starts_with(&below)), "{}", option.path);
+    }
+}
