@@ -247,12 +247,10 @@ impl Run<'_> {
         // sprig's maps change in place, so that `$_ := set $map "key" "value"` is how they are filled.
         if let ("set" | "unset", Some(Operand { base: Base::Variable(variable), fields, .. })) =
             (name, operands.first())
+            && fields.is_empty()
+            && let Some((_, slot)) = self.variables.iter_mut().rev().find(|(known, _)| known == variable)
         {
-            if let (true, Some((_, slot))) =
-                (fields.is_empty(), self.variables.iter_mut().rev().find(|(known, _)| known == variable))
-            {
-                *slot = result.clone();
-            }
+            *slot = result.clone();
         }
         Ok(result)
     }

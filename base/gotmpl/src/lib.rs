@@ -29,10 +29,12 @@ use crate::error::Fault;
 /// What a template may see and call beyond the functions of this crate.
 #[derive(Default)]
 pub struct Environment<'a> {
-    variable: Option<Box<dyn Fn(&str) -> Option<String> + 'a>>,
+    variable: Option<Lookup<'a>>,
     functions: BTreeMap<String, Extra<'a>>,
 }
 
+/// Finds an environment variable.
+type Lookup<'a> = Box<dyn Fn(&str) -> Option<String> + 'a>;
 /// A function from outside.
 type Extra<'a> = Box<dyn Fn(&[Value]) -> Result<Value, String> + 'a>;
 

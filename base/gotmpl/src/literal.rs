@@ -4,9 +4,8 @@ use crate::Value;
 
 /// The value of the quoted literal at the start of `text`, and its length in bytes.
 pub(crate) fn quoted(text: &str) -> Result<(Value, usize), String> {
-    let quote = match text.chars().next() {
-        Some(c @ ('"' | '`' | '\'')) => c,
-        _ => return Err("expected text in double quotes".to_owned()),
+    let Some(quote @ ('"' | '`' | '\'')) = text.chars().next() else {
+        return Err("expected text in double quotes".to_owned());
     };
     let not_closed = || format!("the text is not closed; add the missing {quote}");
     if quote == '`' {

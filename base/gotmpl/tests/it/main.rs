@@ -1,7 +1,5 @@
 //! Templates as users write them.
 
-#![expect(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
-
 use fairlead_gotmpl::{Environment, Value, reference, render};
 use proptest::prelude::*;
 
