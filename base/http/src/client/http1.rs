@@ -64,7 +64,22 @@ pub(super) async fn send_on(
     }
     let copy = request.body.replay();
     let body = std::mem::take(&mut request.body);
-    match exchange(host, connection, &request, body).await {
+    let (body, out) = watch(body, host.transport.options.response_header_timeout);
+    let target = request.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
+    let back = Arc::clone(host);
+    let exchange = connection.exchange(
+        &request.method,
+        &target,
+        &request.headers,
+        body,
+        request.interim.clone(),
+        move |connection| back.keep_idle(connection),
+    );
+    let result = match out {
+        None => exchange.await,
+        Some(out) => head_within(host.transport.options.response_header_timeout, &out, exchange).await,
+    };
+    match result {
         Ok(response) => Ok(Tried::Answered(response)),
         Err(Broken { error, stale, body }) => {
             let again =
@@ -77,30 +92,6 @@ pub(super) async fn send_on(
                 request_body => Err(Failed { error, request_body }),
             }
         }
-    }
-}
-
-async fn exchange(
-    host: &Arc<Host>,
-    connection: Counted,
-    request: &Request,
-    body: Body,
-) -> Result<Response, Broken> {
-    let limit = host.transport.options.response_header_timeout;
-    let target = request.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
-    let back = Arc::clone(host);
-    let (body, out) = if limit.is_zero() { (body, None) } else { watch(body) };
-    let exchange = connection.exchange(
-        &request.method,
-        &target,
-        &request.headers,
-        body,
-        request.interim.clone(),
-        move |connection| back.keep_idle(connection),
-    );
-    match out {
-        None => exchange.await,
-        Some(out) => head_within(limit, &out, exchange).await,
     }
 }
 
@@ -127,9 +118,12 @@ async fn head_within(
     .await
 }
 
-/// Makes a body tell when all of it has been taken.
-fn watch(body: Body) -> (Body, Option<Arc<AtomicBool>>) {
-    let out = Arc::new(AtomicBool::new(!matches!(body, Body::Stream(_))));
+/// Makes a body tell when all of it has been taken, where there is a `limit` to count from then.
+fn watch(body: Body, limit: Duration) -> (Body, Option<Arc<AtomicBool>>) {
+    if limit.is_zero() {
+        return (body, None);
+    }
+    let out = Arc::new(AtomicBool::new(body.is_replayable()));
     let body = match body {
         Body::Stream(_) => Body::stream(Watched { body, out: Arc::clone(&out) }),
         at_hand => at_hand,

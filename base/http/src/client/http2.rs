@@ -17,19 +17,21 @@ use crate::{Error, Fault};
 const MAX_CONNECTIONS: usize = 8;
 
 /// A dial that several requests wait for. Its outcome is in the host, only a failure is told here.
-type Dial = Shared<BoxFuture<'static, Result<(), (Fault, Arc<str>)>>>;
+type Dial = Shared<Dialling>;
+type Dialling = BoxFuture<'static, Result<(), (Fault, Arc<str>)>>;
 
 /// The HTTP/2 side of a host.
 #[derive(Default)]
 pub(super) struct Http2 {
     connections: Vec<SendRequest>,
     /// Lives as long as somebody waits for it.
-    dialing: Option<WeakShared<BoxFuture<'static, Result<(), (Fault, Arc<str>)>>>>,
+    dialing: Option<WeakShared<Dialling>>,
     /// TLS has chosen HTTP/1.1.
     declined: bool,
 }
 
 /// What a request goes out on.
+#[expect(clippy::large_enum_variant, reason = "moved once, and a box would cost each request an allocation")]
 pub(super) enum Carrier {
     Http1(Counted),
     Http2(SendRequest),
@@ -37,6 +39,7 @@ pub(super) enum Carrier {
     Declined,
 }
 
+#[expect(clippy::large_enum_variant, reason = "moved once, and a box would cost each request an allocation")]
 enum Choice {
     Use(Carrier),
     Wait(Dial),
@@ -119,7 +122,9 @@ async fn dial_one(host: &Arc<Host>) -> Result<(), Error> {
 /// Speaks HTTP/2 on a new stream and shares it.
 pub(super) async fn adopt(host: &Arc<Host>, stream: Stream) -> Result<(), Error> {
     let open = host.open();
-    let connection = h2_client::connect(stream, host.transport.keep_alive(), move || drop(open)).await?;
+    let patience = host.transport.options.dial_timeout;
+    let keep_alive = host.transport.keep_alive();
+    let connection = h2_client::connect(stream, keep_alive, patience, move || drop(open)).await?;
     let mut http2 = host.http2.lock();
     http2.declined = false;
     http2.connections.push(connection);

@@ -60,11 +60,15 @@ struct State {
 
 /// Speaks HTTP/2 on `io` and drives the connection in a task of its own, which calls `on_close` at its end.
 ///
+/// Waits at most `patience` for the settings of the backend: only then it is known how many streams it takes, and that
+/// it speaks HTTP/2 at all.
+///
 /// # Errors
-/// When the connection fails before our preface is out.
+/// When the connection fails, or no settings come that allow a stream.
 pub async fn connect<T>(
     io: T,
     keep_alive: KeepAlive,
+    patience: Duration,
     on_close: impl FnOnce() + Send + 'static,
 ) -> Result<SendRequest, Error>
 where
@@ -73,7 +77,7 @@ where
     let heard = Arc::new(AtomicBool::new(false));
     let io = Heard { io, heard: Arc::clone(&heard) };
     let (inner, connection) =
-        builder().handshake::<_, Bytes>(io).await.map_err(|error| super::backend_error(&error))?;
+        tokio::time::timeout(patience, greet(io)).await.map_err(|_| no_settings())??;
     let state = Arc::new(State {
         active: AtomicUsize::new(0),
         closed: AtomicBool::new(false),
@@ -88,6 +92,28 @@ where
     Ok(SendRequest { inner, state })
 }
 
+/// Exchanges prefaces.
+async fn greet<T>(io: T) -> Result<(h2::client::SendRequest<Bytes>, Connection<T, Bytes>), Error>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    let (sender, mut connection) =
+        builder().handshake::<_, Bytes>(io).await.map_err(|error| unseen(&error))?;
+    poll_fn(|cx| {
+        if let Poll::Ready(result) = Pin::new(&mut connection).poll(cx) {
+            return Poll::Ready(Err(result.err().map_or_else(no_settings, |error| unseen(&error))));
+        }
+        // 0 until the first settings are in, see `builder`.
+        if sender.current_max_send_streams() == 0 { Poll::Pending } else { Poll::Ready(Ok(())) }
+    })
+    .await?;
+    Ok((sender, connection))
+}
+
+fn no_settings() -> Error {
+    Error::new(Fault::ConnectTimeout, "no HTTP/2 settings from the backend")
+}
+
 fn builder() -> h2::client::Builder {
     let mut builder = h2::client::Builder::new();
     builder
@@ -95,6 +121,7 @@ fn builder() -> h2::client::Builder {
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_header_list_size(MAX_HEADER_LIST)
         .enable_push(false)
+        .initial_max_send_streams(0)
         .max_send_buffer_size(super::SEND_BUFFER)
         .max_concurrent_reset_streams(super::REMEMBERED_RESETS)
         .max_local_error_reset_streams(Some(super::FORCED_RESETS));

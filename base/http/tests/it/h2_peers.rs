@@ -108,3 +108,19 @@ pub(crate) fn post(path: &str, body: TestBody) -> http::Request<TestBody> {
 pub(crate) async fn soon<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(SOON, work).await.expect("took too long")
 }
+
+pub(crate) fn full(text: &'static str) -> TestBody {
+    http_body_util::BodyExt::boxed(
+        http_body_util::Full::new(Bytes::from_static(text.as_bytes())).map_err_never(),
+    )
+}
+
+/// Waits until something observable has come about.
+pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
+    soon(async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await;
+}
