@@ -15,9 +15,12 @@ pub mod forward;
 pub mod h1;
 pub mod h2;
 mod handler;
+pub mod path;
 mod request;
 mod response;
 pub mod server;
+mod server_options;
+mod tried;
 
 pub use body::Body;
 pub use conn::{ClientIdentity, Conn, TlsInfo};
@@ -25,3 +28,5 @@ pub use error::{Error, Fault};
 pub use handler::{BoxFuture, Handler, Middleware, Next};
 pub use request::{Interim, Request};
 pub use response::{Done, Outcome, Response, Sent, Tunnel};
+pub use server_options::{OnReject, ServerOptions};
+pub use tried::Tried;

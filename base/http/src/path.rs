@@ -1,0 +1,188 @@
+//! Request paths as text, still percent-encoded: the clean-up that happens before routing.
+//!
+//! Every function borrows when there is nothing to change, which is nearly always.
+
+use std::borrow::Cow;
+
+use memchr::memmem;
+
+/// Decodes escapes of unreserved characters (RFC 3986, 2.3) and writes the others with upper-case digits, so that one path has
+/// one spelling: `/%7Ejo/%2f` becomes `/~jo/%2F`. Escapes that are not valid stay as they are.
+#[must_use]
+pub fn normalise(path: &str) -> Cow<'_, str> {
+    if memchr::memchr(b'%', path.as_bytes()).is_none() {
+        return Cow::Borrowed(path);
+    }
+    let mut out = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some(at) = rest.find('%') {
+        out.push_str(&rest[..at]);
+        let Some(byte) = rest.get(at + 1..at + 3).and_then(|hex| u8::from_str_radix(hex, 16).ok()) else {
+            out.push('%');
+            rest = &rest[at + 1..];
+            continue;
+        };
+        if is_unreserved(byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.push_str(&rest[at + 1..at + 3].to_ascii_uppercase());
+        }
+        rest = &rest[at + 3..];
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
+/// Removes `.` and `..` segments and repeated slashes; a final slash stays.
+#[must_use]
+pub fn sanitise(path: &str) -> Cow<'_, str> {
+    if !needs_sanitising(path) {
+        return Cow::Borrowed(path);
+    }
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => {
+                segments.pop();
+            }
+            other => segments.push(other),
+        }
+    }
+    let mut out = String::with_capacity(path.len());
+    for segment in &segments {
+        out.push('/');
+        out.push_str(segment);
+    }
+    if out.is_empty() || path.ends_with('/') {
+        out.push('/');
+    }
+    Cow::Owned(out)
+}
+
+/// The escapes that an entry point can forbid in paths.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeniedEscapes {
+    /// `%2F`
+    pub slash: bool,
+    /// `%5C`
+    pub back_slash: bool,
+    /// `%00`
+    pub null: bool,
+    /// `%3B`
+    pub semicolon: bool,
+    /// `%25`
+    pub percent: bool,
+    /// `%3F`
+    pub question_mark: bool,
+    /// `%23`
+    pub hash: bool,
+}
+
+impl DeniedEscapes {
+    /// The first forbidden escape in `path`, as written.
+    #[must_use]
+    pub fn find<'a>(&self, path: &'a str) -> Option<&'a str> {
+        if *self == Self::default() {
+            return None;
+        }
+        memmem::find_iter(path.as_bytes(), b"%")
+            .filter_map(|at| path.get(at..at + 3))
+            .find(|escape| self.denies(&escape[1..]))
+    }
+
+    fn denies(&self, hex: &str) -> bool {
+        match u8::from_str_radix(hex, 16) {
+            Ok(b'/') => self.slash,
+            Ok(b'\\') => self.back_slash,
+            Ok(0) => self.null,
+            Ok(b';') => self.semicolon,
+            Ok(b'%') => self.percent,
+            Ok(b'?') => self.question_mark,
+            Ok(b'#') => self.hash,
+            _ => false,
+        }
+    }
+}
+
+/// RFC 3986, 2.3.
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+fn needs_sanitising(path: &str) -> bool {
+    let bytes = path.as_bytes();
+    memchr::memchr_iter(b'/', bytes).any(|at| match bytes.get(at + 1) {
+        Some(b'/') => true,
+        Some(b'.') => match bytes.get(at + 2) {
+            None | Some(b'/') => true,
+            Some(b'.') => matches!(bytes.get(at + 3), None | Some(b'/')),
+            Some(_) => false,
+        },
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn normalises_as_the_reference_says() {
+        for (path, expected) in [
+            ("/a", "/a"),
+            ("/%7Ejo", "/~jo"),
+            ("/a%2fb", "/a%2Fb"),
+            ("/%41%5b", "/A%5B"),
+            ("/%", "/%"),
+            ("/%zz%4", "/%zz%4"),
+            ("/%c3%a9", "/%C3%A9"),
+        ] {
+            assert_eq!(normalise(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn sanitises_like_path_clean_with_its_final_slash() {
+        for (path, expected) in [
+            ("/a/b", "/a/b"),
+            ("/a/./b", "/a/b"),
+            ("/a//b", "/a/b"),
+            ("/a/../b", "/b"),
+            ("/../../b/", "/b/"),
+            ("/a/..", "/"),
+            ("/a/.", "/a"),
+            ("/a/...", "/a/..."),
+            ("/.well-known/x", "/.well-known/x"),
+            ("//", "/"),
+        ] {
+            assert_eq!(sanitise(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn finds_denied_escapes() {
+        let denied = DeniedEscapes { slash: true, null: true, ..DeniedEscapes::default() };
+        assert_eq!(denied.find("/a%2fb"), Some("%2f"));
+        assert_eq!(denied.find("/a%00"), Some("%00"));
+        assert_eq!(denied.find("/a%3b%2"), None);
+        assert_eq!(DeniedEscapes::default().find("/a%2fb"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_clean_path_stays_clean(path in "/[a-c./%0-9éA-F]{0,24}") {
+            let normal = normalise(&path).into_owned();
+            prop_assert_eq!(normalise(&normal).contains("%%"), normal.contains("%%"));
+            let clean = sanitise(&normal).into_owned();
+            prop_assert!(clean.starts_with('/'));
+            prop_assert!(!clean.contains("//"));
+            prop_assert!(!clean.split('/').any(|segment| segment == "." || segment == ".."));
+            let again = sanitise(&clean).into_owned();
+            prop_assert_eq!(&again, &clean);
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Loading the static configuration: file, else flags, else environment. The first that has something wins, as in Traefik; a finding says
+//! what was left aside.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fairlead_conf::Node;
+use fairlead_diag::{Finding, Findings, Origin};
+use fairlead_model::statics::Static;
+use fairlead_model::not_yet;
+
+use crate::codes;
+
+/// Names and places of a configuration file, in the order in which they are tried.
+const EXTENSIONS: [&str; 3] = ["toml", "yaml", "yml"];
+
+/// A static configuration with where it came from.
+pub(crate) struct Loaded {
+    /// The options.
+    pub statics: Static,
+    /// Everything that was found.
+    pub findings: Findings,
+}
+
+/// Loads as `fairlead gateway ARGUMENTS…` does.
+pub(crate) fn load(arguments: &[String], environment: impl Iterator<Item = (String, String)>) -> Loaded {
+    let mut findings = Findings::new();
+    let (config_file, flags) = split_config_file(arguments);
+    let environment: Vec<_> = environment.filter(|(name, _)| is_ours(name)).collect();
+    let file = match config_file {
+        Some(path) => Some(PathBuf::from(path)),
+        None => search(),
+    };
+    if let Some(file) = file {
+        ignored(&mut findings, &file.display().to_string(), &flags, &environment);
+        return from_file(&file, findings);
+    }
+    if !flags.is_empty() {
+        ignored(&mut findings, "the flags", &[], &environment);
+        let node = fairlead_conf::flags::parse(&flags);
+        return finish(node, findings);
+    }
+    match fairlead_conf::env::parse(environment.into_iter()) {
+        Some(node) => finish(Ok(node), findings),
+        None => finish(Ok(Node::empty_map(Origin::Internal)), findings),
+    }
+}
+
+/// Loads one file.
+pub(crate) fn from_file(path: &Path, findings: Findings) -> Loaded {
+    let node = fairlead_conf::read_file(&path.display().to_string());
+    finish(node.map_err(|finding| Findings::from_iter([finding])), findings)
+}
+
+/// Decodes a tree that is at hand.
+pub(crate) fn from_node(node: Node) -> Loaded {
+    finish(Ok(node), Findings::new())
+}
+
+fn finish(node: Result<Node, Findings>, mut findings: Findings) -> Loaded {
+    let statics = match node {
+        Ok(node) => {
+            let statics = Static::decode(&node, &mut findings);
+            findings.extend(not_yet::findings_static(&node));
+            statics
+        }
+        Err(errors) => {
+            findings.extend(errors);
+            None
+        }
+    };
+    Loaded { statics: statics.unwrap_or_default(), findings }
+}
+
+/// The value of `--configFile`, and the other flags.
+fn split_config_file(arguments: &[String]) -> (Option<String>, Vec<String>) {
+    let mut file = None;
+    let mut rest = Vec::new();
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        let name = argument.trim_start_matches('-');
+        let (name, value) = name.split_once('=').map_or((name, None), |(name, value)| (name, Some(value)));
+        if argument.starts_with('-') && name.eq_ignore_ascii_case("configFile") {
+            file = value.map(str::to_owned).or_else(|| arguments.next().cloned());
+        } else {
+            rest.push(argument.clone());
+        }
+    }
+    (file, rest)
+}
+
+/// The first file of the default places that exists.
+fn search() -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folders = [
+        Some(PathBuf::from("/etc/traefik")),
+        variable("XDG_CONFIG_HOME"),
+        variable("HOME").map(|home| home.join(".config")),
+        Some(PathBuf::from(".")),
+    ];
+    let mut candidates =
+        folders.into_iter().flatten().flat_map(|folder| EXTENSIONS.map(|ext| folder.join(format!("traefik.{ext}"))));
+    candidates.find(|path| path.is_file())
+}
+
+fn is_ours(name: &str) -> bool {
+    name.get(..8).is_some_and(|prefix| prefix.eq_ignore_ascii_case("TRAEFIK_"))
+}
+
+/// Says what was left aside because something earlier won.
+fn ignored(findings: &mut Findings, winner: &str, flags: &[String], environment: &[(String, String)]) {
+    let names = |all: Vec<&str>| all.join(", ");
+    let flag_names: Vec<&str> = flags.iter().map(|flag| flag.split('=').next().unwrap_or(flag)).collect();
+    let variables: Vec<&str> = environment.iter().map(|(name, _)| name.as_str()).collect();
+    for (what, all, origin) in [
+        ("flags", &flag_names, flag_names.first().map(|name| Origin::Flag(Arc::from(*name)))),
+        ("environment variables", &variables, variables.first().map(|name| Origin::Env(Arc::from(*name)))),
+    ] {
+        let Some(origin) = origin else { continue };
+        let message = format!("{what} are ignored because {winner} has the configuration: {}", names(all.clone()));
+        findings.push(
+            Finding::new(&codes::IGNORED, message)
+                .at(&origin)
+                .help("put everything in one place: file, flags and environment are not merged, as in Traefik"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    #[test]
+    fn flags_make_a_configuration() {
+        let loaded = load(&words(&["--entryPoints.web.address=127.0.0.1:81"]), std::iter::empty());
+        assert!(!loaded.findings.has_errors(), "{:?}", loaded.findings);
+        assert_eq!(loaded.statics.entry_points["web"].address.port, 81);
+    }
+
+    #[test]
+    fn environment_is_left_aside_when_there_are_flags() {
+        let environment = [("TRAEFIK_PING".to_owned(), "true".to_owned())].into_iter();
+        let loaded = load(&words(&["--api.insecure"]), environment);
+        assert!(loaded.statics.ping.is_none());
+        assert!(loaded.findings.iter().any(|finding| finding.code == &codes::IGNORED));
+    }
+
+    #[test]
+    fn environment_alone_counts() {
+        let environment = [("TRAEFIK_ENTRYPOINTS_WEB_ADDRESS".to_owned(), ":82".to_owned())].into_iter();
+        let loaded = load(&[], environment);
+        assert_eq!(loaded.statics.entry_points["web"].address.port, 82);
+    }
+
+    #[test]
+    fn a_named_file_that_is_missing_is_an_error() {
+        let loaded = load(&words(&["--configfile=/nowhere/traefik.yml"]), std::iter::empty());
+        assert!(loaded.findings.has_errors());
+    }
+}

@@ -1,0 +1,400 @@
+//! Routers, and the match tables that find them.
+
+use std::sync::Arc;
+
+use fairlead_diag::{Finding, Findings};
+use fairlead_model::dynamic::{Object, Router as Options};
+use fairlead_model::statics::{EntryPoint as EntryOptions, RuleSyntax, Static};
+use fairlead_model::{Merged, name};
+use fairlead_rules::{Entry, Rank, Rule, RuleError, Syntax, Table};
+use hashbrown::HashMap;
+
+use super::{Built, BuiltRouter, fingerprint, middlewares, text_hash};
+use crate::codes;
+use crate::entry_point::EntryPoint;
+use crate::router::{Observed, Router};
+use crate::shared::Shared;
+use crate::snapshot::{Routes, Status};
+
+/// Largest priority that a user may give.
+const MAX_USER_PRIORITY: i64 = i64::MAX - 1000;
+
+/// All routers under the names that the API shows, taking over what did not change.
+pub(super) fn routers(
+    shared: &Arc<Shared>,
+    entry_points: &[Arc<EntryPoint>],
+    config: &Merged,
+    built: &Built,
+    previous: &HashMap<Arc<str>, Arc<BuiltRouter>>,
+) -> HashMap<Arc<str>, Arc<BuiltRouter>> {
+    let house = House::new(shared, entry_points, built, config);
+    let mut all = HashMap::with_capacity(config.http.routers.len());
+    for (qualified, object) in &config.http.routers {
+        for site in house.sites(qualified, object) {
+            let fingerprint = site.fingerprint();
+            let known = previous.get(&site.name).filter(|known| known.fingerprint == fingerprint);
+            let router = known.cloned().unwrap_or_else(|| Arc::new(site.build(fingerprint, previous)));
+            all.insert(Arc::clone(&site.name), router);
+        }
+    }
+    all
+}
+
+/// What all routers have in common.
+struct House<'a> {
+    shared: &'a Arc<Shared>,
+    entry_points: &'a [Arc<EntryPoint>],
+    built: &'a Built,
+    config: &'a Merged,
+    defaults: Vec<String>,
+}
+
+impl<'a> House<'a> {
+    fn new(
+        shared: &'a Arc<Shared>,
+        entry_points: &'a [Arc<EntryPoint>],
+        built: &'a Built,
+        config: &'a Merged,
+    ) -> Self {
+        let defaults = shared.statics.default_entry_points().into_iter().map(str::to_owned).collect();
+        House { shared, entry_points, built, config, defaults }
+    }
+
+    fn statics(&self) -> &'a Static {
+        &self.shared.statics
+    }
+
+    /// A router becomes one site; on entry points with middlewares or TLS of their own it becomes one more for each, named
+    /// `entrypoint-router@provider` when it has several entry points, as Traefik does it.
+    fn sites(&'a self, qualified: &Arc<str>, object: &'a Object<Options>) -> Vec<Site<'a>> {
+        let named = &object.value.entry_points;
+        let names: Vec<&str> =
+            if named.is_empty() { &self.defaults } else { named }.iter().map(String::as_str).collect();
+        let own = |name: &&str| {
+            let options = self.statics().entry_points.get(*name);
+            options.is_some_and(|options| !options.http.middlewares.is_empty() || options.http.tls.is_some())
+        };
+        let (special, plain): (Vec<&str>, Vec<&str>) = names.iter().copied().partition(own);
+        let several = names.len() > 1;
+        let mut sites = Vec::new();
+        for entry_point in special {
+            let name = if several { format!("{entry_point}-{qualified}").into() } else { Arc::clone(qualified) };
+            sites.push(self.site(name, qualified, object, vec![entry_point]));
+        }
+        if !plain.is_empty() || sites.is_empty() {
+            sites.push(self.site(Arc::clone(qualified), qualified, object, plain));
+        }
+        sites
+    }
+
+    fn site(
+        &'a self,
+        name: Arc<str>,
+        declared: &Arc<str>,
+        object: &'a Object<Options>,
+        entry_points: Vec<&'a str>,
+    ) -> Site<'a> {
+        let provider = name::provider(declared);
+        let entry = match entry_points.as_slice() {
+            [only] => self.statics().entry_points.get(*only),
+            _ => None,
+        };
+        let of_entry = entry.map(|entry| entry.http.middlewares.as_slice()).unwrap_or_default();
+        let named = of_entry.iter().chain(&object.value.middlewares);
+        let named: Vec<Arc<str>> = named.map(|text| name::qualify(text, provider)).collect();
+        let middlewares = middlewares::spell_out(&named, &self.built.middlewares);
+        let service = name::qualify(&object.value.service, provider);
+        Site { house: self, name, object, entry_points, entry, middlewares, service }
+    }
+}
+
+/// One router on its way to be built.
+struct Site<'a> {
+    house: &'a House<'a>,
+    name: Arc<str>,
+    object: &'a Object<Options>,
+    entry_points: Vec<&'a str>,
+    /// The one entry point, when there is just one.
+    entry: Option<&'a EntryOptions>,
+    middlewares: Result<Vec<Arc<str>>, String>,
+    service: Arc<str>,
+}
+
+impl Site<'_> {
+    fn fingerprint(&self) -> u64 {
+        let chain = match &self.middlewares {
+            Ok(names) => middlewares::chain_fingerprint(names, &self.house.built.middlewares),
+            Err(why) => text_hash(why),
+        };
+        let service = self.house.built.services.get(&self.service);
+        let tls_options = self.tls_options().map_or(0, |name| {
+            fingerprint([text_hash(&name), u64::from(self.knows_tls_options(&name))])
+        });
+        fingerprint([self.object.hash, chain, service.map_or(1, |service| service.fingerprint), tls_options])
+    }
+
+    fn build(&self, fingerprint: u64, previous: &HashMap<Arc<str>, Arc<BuiltRouter>>) -> BuiltRouter {
+        let mut status = Status::default();
+        let mut findings = Findings::new();
+        let places = self.places(&mut status);
+        let rule = self.rule(previous, &mut status, &mut findings);
+        let parts = self.parts(&mut status, &mut findings);
+        let tls_options = self.tls_options();
+        let mut routers = Vec::new();
+        if let (Some(rule), Some((layers, service)), false) = (rule, parts, status.disabled) {
+            for (place, entry_point) in places {
+                let router = Router {
+                    name: Arc::clone(&self.name),
+                    service_name: Arc::clone(&self.service),
+                    priority: self.priority(),
+                    rule: Arc::clone(&rule),
+                    layers: layers.clone(),
+                    service: Arc::clone(&service),
+                    observed: self.observed(entry_point),
+                };
+                routers.push((place, tls_options.is_some(), Arc::new(router)));
+            }
+        }
+        BuiltRouter {
+            fingerprint,
+            places: routers,
+            status,
+            tls_options,
+            middlewares: self.middlewares.clone().unwrap_or_default(),
+            findings,
+        }
+    }
+
+    /// Entry points that exist, with their places.
+    fn places(&self, status: &mut Status) -> Vec<(usize, &Arc<EntryPoint>)> {
+        let mut places = Vec::new();
+        for name in &self.entry_points {
+            match self.house.entry_points.iter().enumerate().find(|(_, point)| &*point.name == *name) {
+                Some((place, point)) => {
+                    status.using.push(Arc::clone(&point.name));
+                    places.push((place, point));
+                }
+                None => status.warn(format!("entryPoint \"{name}\" doesn't exist")),
+            }
+        }
+        if places.is_empty() {
+            status.fail("no valid entryPoint for this router");
+        }
+        places
+    }
+
+    fn rule(
+        &self,
+        previous: &HashMap<Arc<str>, Arc<BuiltRouter>>,
+        status: &mut Status,
+        findings: &mut Findings,
+    ) -> Option<Arc<Rule>> {
+        let text = &self.object.value.rule;
+        if text.is_empty() {
+            status.fail("router has no rule");
+            return None;
+        }
+        if self.object.value.priority > MAX_USER_PRIORITY && name::provider(&self.name) != name::INTERNAL {
+            let priority = self.object.value.priority;
+            status.fail(format!(
+                "the router priority {priority} exceeds the max user-defined priority {MAX_USER_PRIORITY}"
+            ));
+            return None;
+        }
+        let known = previous.get(&self.name).and_then(|router| router.places.first());
+        if let Some((_, _, router)) = known.filter(|(_, _, router)| router.rule.text() == text) {
+            return Some(Arc::clone(&router.rule));
+        }
+        match Rule::parse(text, self.syntax()) {
+            Ok(rule) => Some(Arc::new(rule)),
+            Err(errors) => {
+                for error in &errors {
+                    status.fail(format!("error while parsing rule {text}: {}", error.message));
+                    findings.push(self.bad_rule(error));
+                }
+                None
+            }
+        }
+    }
+
+    fn syntax(&self) -> Syntax {
+        let core = self.house.statics().core.default_rule_syntax;
+        match self.object.value.rule_syntax.unwrap_or(core) {
+            RuleSyntax::V2 => Syntax::V2,
+            RuleSyntax::V3 => Syntax::V3,
+        }
+    }
+
+    fn bad_rule(&self, error: &RuleError) -> Finding {
+        let place = self.object.value_origin(&["rule"]);
+        let quoted = match &place {
+            fairlead_diag::Origin::File { .. } => self.object.node.at(&["rule"]).is_some_and(is_quoted),
+            _ => false,
+        };
+        let text = &self.object.value.rule;
+        let before = text.get(..error.span.start).map_or(0, |t| t.chars().count());
+        let chars = text.get(error.span.clone()).map_or(1, |t| t.chars().count().max(1));
+        let shift = u32::try_from(before + usize::from(quoted)).unwrap_or(0);
+        let place = place.shifted(shift, u32::try_from(chars).unwrap_or(1));
+        let finding = Finding::new(&codes::BAD_RULE, format!("router `{}`: {}", self.name, error.message))
+            .at(&place)
+            .about(format!("router {}", self.name))
+            .evidence("rule", text);
+        match &error.help {
+            Some(help) => finding.help(help.as_str()),
+            None => finding,
+        }
+    }
+
+    /// Layers and service, when all of them are there.
+    fn parts(
+        &self,
+        status: &mut Status,
+        findings: &mut Findings,
+    ) -> Option<(Vec<Arc<dyn fairlead_http::Middleware>>, Arc<dyn fairlead_http::Handler>)> {
+        let service = self.service(status);
+        let names = match &self.middlewares {
+            Ok(names) => names,
+            Err(why) => {
+                status.fail(why);
+                return None;
+            }
+        };
+        let made = middlewares::layers(self.house.shared, &self.name, names, &self.house.built.middlewares);
+        let layers = match made {
+            Ok(layers) => layers,
+            Err((error, finding)) => {
+                findings.push(finding.at(&self.object.origin_of(&["middlewares"])).about(format!("router {}", self.name)));
+                status.fail(error);
+                return None;
+            }
+        };
+        if let Some(options) = self.tls_options().filter(|options| !self.knows_tls_options(options)) {
+            status.fail(format!("building router handler: unknown TLS options: {options}"));
+            return None;
+        }
+        Some((layers, service?))
+    }
+
+    /// The service, when it exists and could be built. Findings about it come from the model's checks and from the service itself.
+    fn service(&self, status: &mut Status) -> Option<Arc<dyn fairlead_http::Handler>> {
+        if self.object.value.service.is_empty() {
+            status.fail("the service is missing on the router");
+            return None;
+        }
+        let Some(service) = self.house.built.services.get(&self.service) else {
+            status.fail(format!("the service \"{}\" does not exist", self.service));
+            return None;
+        };
+        if service.handler.is_none() {
+            let why = service.status.errors.first();
+            status.fail(why.map_or("the service could not be built", String::as_str));
+        }
+        service.handler.clone()
+    }
+
+    fn priority(&self) -> i64 {
+        match self.object.value.priority {
+            0 => i64::try_from(self.object.value.rule.len()).unwrap_or(i64::MAX),
+            given => given,
+        }
+    }
+
+    /// The TLS options this router asks for; `None` when it serves without TLS.
+    fn tls_options(&self) -> Option<Arc<str>> {
+        let provider = name::provider(&self.name);
+        let of_entry = self.entry.and_then(|entry| entry.http.tls.as_ref());
+        let options = match (&self.object.value.tls, of_entry) {
+            (Some(own), _) => own.options.as_str(),
+            (None, Some(entry)) => entry.options.as_str(),
+            (None, None) => return None,
+        };
+        match options {
+            "" | "default" => Some("default".into()),
+            named => Some(name::qualify(named, provider)),
+        }
+    }
+
+    fn knows_tls_options(&self, name: &str) -> bool {
+        name == "default" || self.house.config.tls.options.contains_key(name)
+    }
+
+    fn observed(&self, entry_point: &Arc<EntryPoint>) -> Observed {
+        let own = self.object.value.observability.as_ref();
+        let entry = &self.house.statics().entry_points.get(&*entry_point.name);
+        let entry = entry.map(|options| &options.observability);
+        let internal = name::provider(&self.service) == name::INTERNAL;
+        let statics = self.house.statics();
+        let log_internals = statics.access_log.as_ref().is_some_and(|log| log.add_internals);
+        let count_internals = statics.metrics.as_ref().is_some_and(|metrics| metrics.add_internals);
+        let log = own.and_then(|o| o.access_logs).unwrap_or(entry.is_none_or(|e| e.access_logs));
+        let count = own.and_then(|o| o.metrics).unwrap_or(entry.is_none_or(|e| e.metrics));
+        let count = count && (!internal || count_internals) && statics.metrics.is_some();
+        let metrics = &self.house.shared.metrics;
+        Observed {
+            access_log: log && (!internal || log_internals),
+            metrics: count,
+            router: if count { metrics.router(&self.name, &self.service) } else { Default::default() },
+            service: if count { metrics.service(&self.service) } else { Default::default() },
+        }
+    }
+}
+
+fn is_quoted(node: &fairlead_conf::Node) -> bool {
+    matches!(node.value, fairlead_conf::Value::Scalar { quoted: true, .. })
+}
+
+/// The match tables of each entry point: plain and TLS.
+pub(super) fn tables(
+    shared: &Shared,
+    entry_points: usize,
+    built: &Built,
+    findings: &mut Findings,
+) -> Vec<(Routes, Routes)> {
+    let precedence = precedence(&shared.statics);
+    let mut lists: Vec<[Vec<Arc<Router>>; 2]> = (0..entry_points).map(|_| Default::default()).collect();
+    for router in built.routers.values() {
+        for (place, tls, router) in &router.places {
+            if let Some(lists) = lists.get_mut(*place) {
+                lists[usize::from(*tls)].push(Arc::clone(router));
+            }
+        }
+    }
+    let table = |routers: Vec<Arc<Router>>, findings: &mut Findings| {
+        let rank = |router: &Router| Rank {
+            priority: router.priority,
+            precedence: precedence.get(name::provider(&router.name)).copied().unwrap_or(u32::MAX),
+            name: Arc::clone(&router.name),
+        };
+        shadowed(&routers, findings);
+        let entries = routers.iter().map(|router| Entry { rule: Arc::clone(&router.rule), rank: rank(router) });
+        Routes { table: Table::build(entries.collect()), routers }
+    };
+    lists.into_iter().map(|[plain, tls]| (table(plain, findings), table(tls, findings))).collect()
+}
+
+/// Finds routers whose very rule another router of the entry point has with a higher priority. Equal priorities are a tie, which the model reports.
+fn shadowed(routers: &[Arc<Router>], findings: &mut Findings) {
+    let mut first: HashMap<&str, &Arc<Router>> = HashMap::with_capacity(routers.len());
+    for router in routers {
+        let best = first.entry(router.rule.text()).or_insert(router);
+        if best.priority == router.priority {
+            continue;
+        }
+        let (winner, loser) = if router.priority > best.priority { (router, *best) } else { (*best, router) };
+        *best = winner;
+        let message = format!(
+            "router `{}` never matches: `{}` has the same rule and a higher priority ({} against {})",
+            loser.name, winner.name, winner.priority, loser.priority
+        );
+        let subject = format!("router {}", loser.name);
+        findings.push(Finding::new(&codes::SHADOWED, message).about(subject).evidence("rule", router.rule.text()));
+    }
+}
+
+fn precedence(statics: &Static) -> HashMap<&str, u32> {
+    let order = statics.providers.precedence.iter().zip(1..);
+    let mut ranks: HashMap<&str, u32> = order.map(|(provider, rank)| (provider.as_str(), rank)).collect();
+    ranks.insert(name::INTERNAL, 0);
+    ranks
+}

@@ -1,0 +1,26 @@
+//! A snapshot without a running gateway: for `check` and `explain-request`, and for tests.
+
+use std::sync::Arc;
+
+use fairlead_diag::Findings;
+use fairlead_model::Merged;
+use fairlead_model::dynamic::Dynamic;
+use fairlead_model::name;
+use fairlead_model::statics::Static;
+
+use crate::gateway;
+use crate::snapshot::Snapshot;
+use crate::{build, settings};
+
+/// Builds what a gateway would serve with these providers. Nothing is bound or asked; call within a runtime, where health probes
+/// are started and dropped with the result.
+#[must_use]
+pub fn snapshot(statics: &Arc<Static>, providers: &[(&str, Arc<Dynamic>)], mut findings: Findings) -> Snapshot {
+    findings.extend(settings::udp_findings(statics));
+    let shared = gateway::shared(statics, Vec::new(), None);
+    let entry_points = gateway::entry_points(&shared);
+    let internal = Arc::new(build::internal::dynamic(statics));
+    let all = providers.iter().map(|(name, dynamic)| (*name, &**dynamic));
+    let merged = Merged::from_providers(all.chain([(name::INTERNAL, &*internal)]));
+    build::build(&shared, &entry_points, merged, findings)
+}
