@@ -30,7 +30,8 @@ pub struct ServerOptions {
     pub h2_max_concurrent_streams: u32,
     /// HPACK table for headers that clients send, in bytes.
     pub h2_decoder_table_size: u32,
-    /// HPACK table for headers that we send, in bytes.
+    /// HPACK table for headers that we send, in bytes. The HTTP/2 engine takes what the client grants, 4096 at most, whatever
+    /// stands here.
     pub h2_encoder_table_size: u32,
     /// Called for requests that no handler saw.
     pub on_reject: Option<OnReject>,

@@ -191,3 +191,44 @@ impl Life {
         Verdict::End
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_ends_when_idle_and_is_cut_when_it_does_not() {
+        let mut life = Life::new(&ServerOptions { idle_timeout: MINUTE, ..ServerOptions::default() });
+        tokio::time::advance(MINUTE / 2).await;
+        assert!(matches!(life.at_check(true), Verdict::Live));
+        life.rested();
+        tokio::time::advance(MINUTE * 3 / 4).await;
+        assert!(matches!(life.at_check(true), Verdict::Live), "idle since the last stream only");
+        assert!(matches!(life.at_check(false), Verdict::Live), "not idle");
+        tokio::time::advance(MINUTE / 4).await;
+        assert!(matches!(life.at_check(true), Verdict::End));
+        assert!(matches!(life.at_check(true), Verdict::Live), "time to say goodbye");
+        tokio::time::advance(LINGER).await;
+        assert!(matches!(life.at_check(true), Verdict::Cut));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_request_after_the_time_is_the_last() {
+        let mut life = Life::new(&ServerOptions { keep_alive_max_time: MINUTE, ..ServerOptions::default() });
+        assert!(!life.accepted());
+        tokio::time::advance(MINUTE).await;
+        assert!(life.accepted());
+        assert!(!life.accepted(), "said once");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_limits_a_connection_lives_on() {
+        let options = ServerOptions { idle_timeout: Duration::ZERO, ..ServerOptions::default() };
+        let mut life = Life::new(&options);
+        tokio::time::advance(MINUTE * 60 * 24).await;
+        assert!(!life.accepted());
+        assert!(matches!(life.at_check(true), Verdict::Live));
+    }
+}
