@@ -198,8 +198,11 @@ impl Awaiting {
             if let Poll::Ready(Err(error)) = sending.poll_send(wire, self.hold.is_some(), cx) {
                 return Poll::Ready(Err(error));
             }
+            let held = self.hold.is_some();
             match self.read(wire, interim) {
                 Ok(Some(head)) => return Poll::Ready(Ok(head)),
+                // The body may go now.
+                Ok(None) if held && self.hold.is_none() => continue,
                 Ok(None) => {}
                 Err(error) => return Poll::Ready(Err(sending.mark(error))),
             }

@@ -115,7 +115,8 @@ async fn unasked_bytes_make_a_connection_stale() {
 async fn bytes_after_a_response_forbid_reuse() {
     let (ours, theirs) = duplex(4096);
     let mut back = Back::new();
-    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
+    let answer =
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
     let _server = script(theirs, "\r\n\r\n", answer);
     let response = exchange(Connection::new(ours), Method::GET, Body::Empty, &back).await.unwrap();
     assert_eq!(text(response.body).await.unwrap(), "ok");
@@ -125,7 +126,11 @@ async fn bytes_after_a_response_forbid_reuse() {
 #[tokio::test]
 async fn bodies_end_as_their_framing_says() {
     for (answer, expected, reusable) in [
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", Some("abcde"), true),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
+            Some("abcde"),
+            true,
+        ),
         ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nabcde", Some("abcde"), false),
         ("HTTP/1.1 200 OK\r\n\r\nabcde", Some("abcde"), false),
         ("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nabcde", Some("abcde"), false),
@@ -140,7 +145,8 @@ async fn bodies_end_as_their_framing_says() {
             let mut back = Back::new();
             let server = tokio::spawn(async move {
                 let (mut reader, mut writer) = tokio::io::split(theirs);
-                let read = tokio::spawn(async move { tokio::io::copy(&mut reader, &mut tokio::io::sink()).await });
+                let read =
+                    tokio::spawn(async move { tokio::io::copy(&mut reader, &mut tokio::io::sink()).await });
                 writer.write_all(answer.as_bytes()).await.ok();
                 writer.shutdown().await.ok();
                 read
@@ -165,11 +171,17 @@ async fn trailers_pass_both_ways() {
     trailers.insert("x-sum", HeaderValue::from_static("7"));
     trailers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("9"));
     let body = streamed(vec![data("abc"), data(""), data("de"), Frame::trailers(trailers)]);
-    let server =
-        script(theirs, "X-Sum: 7\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Back: 1\r\n\r\n");
+    let server = script(
+        theirs,
+        "X-Sum: 7\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Back: 1\r\n\r\n",
+    );
     let mut response = exchange(Connection::new(ours), Method::POST, body, &back).await.unwrap();
     let (request, _server) = server.await.unwrap();
-    assert!(request.ends_with("Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nX-Sum: 7\r\n\r\n"), "{request}");
+    assert!(
+        request.ends_with("Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nX-Sum: 7\r\n\r\n"),
+        "{request}"
+    );
     let frame = response.body.frame().await.unwrap().unwrap();
     assert_eq!(frame.into_trailers().unwrap()["x-back"], "1");
     assert!(response.body.frame().await.is_none());
@@ -249,8 +261,8 @@ async fn a_stale_connection_can_be_told_from_a_broken_answer() {
     // Fresh, closed without an answer.
     let (ours, theirs) = duplex(4096);
     let back = Back::new();
-    drop(script(theirs, "\r\n\r\n", ""));
-    let failed = exchange(Connection::new(ours), Method::GET, Body::from("x"), &back).await.err().unwrap();
+    drop(script(theirs, "x", ""));
+    let failed = exchange(Connection::new(ours), Method::POST, Body::from("x"), &back).await.err().unwrap();
     assert_eq!((failed.error.fault, failed.error.sent, failed.stale), (Fault::Closed, true, false));
     assert!(matches!(failed.body, Some(Body::Full(_))));
 
@@ -364,6 +376,9 @@ async fn a_body_waits_for_continue_but_not_for_ever() {
             .unwrap();
         assert_eq!(response.status, StatusCode::OK);
         let elapsed = server.await.unwrap().0;
-        assert!(elapsed >= Duration::from_secs(waited) && elapsed < Duration::from_secs(waited + 1), "{elapsed:?}");
+        assert!(
+            elapsed >= Duration::from_secs(waited) && elapsed < Duration::from_secs(waited + 1),
+            "{elapsed:?}"
+        );
     }
 }

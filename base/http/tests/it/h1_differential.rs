@@ -32,7 +32,8 @@ async fn seen<B>(line: String, headers: &HeaderMap, mut body: B) -> Seen
 where
     B: http_body::Body<Data = Bytes> + Unpin,
 {
-    let mut seen = Seen { line, fields: fields(headers), body: Vec::new(), trailers: Vec::new(), complete: false };
+    let mut seen =
+        Seen { line, fields: fields(headers), body: Vec::new(), trailers: Vec::new(), complete: false };
     loop {
         match body.frame().await {
             None => {
@@ -42,7 +43,9 @@ where
             Some(Err(_)) => return seen,
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(data) => seen.body.extend_from_slice(&data),
-                Err(frame) => seen.trailers = frame.into_trailers().ok().as_ref().map(fields).unwrap_or_default(),
+                Err(frame) => {
+                    seen.trailers = frame.into_trailers().ok().as_ref().map(fields).unwrap_or_default()
+                }
             },
         }
     }
@@ -66,7 +69,8 @@ struct Recorder(Log);
 impl Handler for Recorder {
     fn call(&self, request: Request) -> BoxFuture<'_, Response> {
         Box::pin(async move {
-            let seen = seen(format!("{} {}", request.method, request.uri), &request.headers, request.body).await;
+            let seen =
+                seen(format!("{} {}", request.method, request.uri), &request.headers, request.body).await;
             self.0.lock().push(seen);
             Response::new(StatusCode::OK)
         })
@@ -109,7 +113,12 @@ async fn read_by_hyper(bytes: &[u8]) -> Vec<Seen> {
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap()
+        .block_on(future)
 }
 
 const REQUESTS: [&str; 6] = [
@@ -132,9 +141,32 @@ const RESPONSES: [&str; 6] = [
 
 /// Pieces that matter to parsers.
 const PIECES: [&str; 26] = [
-    "\r\n", "\n", "\r", " ", "\t", "\0", ":", ";", ",", "0", "5", "f", "-", "+", "#", "%", "\u{e4}", "\x7f",
-    "Content-Length: 5\r\n", "Content-Length: 3\r\n", "Transfer-Encoding: chunked\r\n", "chunked", "Host: x\r\n", "0\r\n\r\n",
-    "GET / HTTP/1.1\r\nHost: s\r\n\r\n", "HTTP/1.1",
+    "\r\n",
+    "\n",
+    "\r",
+    " ",
+    "\t",
+    "\0",
+    ":",
+    ";",
+    ",",
+    "0",
+    "5",
+    "f",
+    "-",
+    "+",
+    "#",
+    "%",
+    "\u{e4}",
+    "\x7f",
+    "Content-Length: 5\r\n",
+    "Content-Length: 3\r\n",
+    "Transfer-Encoding: chunked\r\n",
+    "chunked",
+    "Host: x\r\n",
+    "0\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: s\r\n\r\n",
+    "HTTP/1.1",
 ];
 
 #[derive(Clone, Debug)]
@@ -145,8 +177,9 @@ struct Mutation {
 }
 
 fn mutations() -> impl Strategy<Value = Vec<Mutation>> {
-    let mutation = (any::<prop::sample::Index>(), 0usize..4, prop::option::of(prop::sample::select(&PIECES[..])))
-        .prop_map(|(at, delete, insert)| Mutation { at, delete, insert });
+    let mutation =
+        (any::<prop::sample::Index>(), 0usize..4, prop::option::of(prop::sample::select(&PIECES[..])))
+            .prop_map(|(at, delete, insert)| Mutation { at, delete, insert });
     prop::collection::vec(mutation, 0..4)
 }
 
@@ -170,8 +203,11 @@ fn token() -> impl Strategy<Value = HeaderName> {
 }
 
 fn field_value() -> impl Strategy<Value = HeaderValue> {
-    prop::collection::vec(prop::sample::select((0x21..=0x7e).chain([0x20, 0x09, 0x80, 0xff]).collect::<Vec<u8>>()), 0..30)
-        .prop_map(|bytes| HeaderValue::from_bytes(bytes.trim_ascii()).unwrap())
+    prop::collection::vec(
+        prop::sample::select((0x21..=0x7e).chain([0x20, 0x09, 0x80, 0xff]).collect::<Vec<u8>>()),
+        0..30,
+    )
+    .prop_map(|bytes| HeaderValue::from_bytes(bytes.trim_ascii()).unwrap())
 }
 
 fn body_frames() -> impl Strategy<Value = Vec<Vec<u8>>> {
@@ -243,7 +279,8 @@ async fn answer_by_us(bytes: &[u8], method: &Method) -> Option<Seen> {
     let mut headers = HeaderMap::new();
     headers.insert(header::HOST, HeaderValue::from_static("h"));
     let target = PathAndQuery::from_static("/");
-    let response = Connection::new(client).exchange(method, &target, &headers, Body::Empty, None, drop).await.ok()?;
+    let response =
+        Connection::new(client).exchange(method, &target, &headers, Body::Empty, None, drop).await.ok()?;
     (response.status != 101).then_some(())?;
     Some(seen(response.status.to_string(), &response.headers, response.body).await)
 }
@@ -252,7 +289,12 @@ async fn answer_by_hyper(bytes: &[u8], method: &Method) -> Option<Seen> {
     let (client, mut server) = duplex(1 << 16);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(client)).await.unwrap();
     let driver = tokio::spawn(connection);
-    let request = http::Request::builder().method(method).uri("/").header("host", "h").body(Full::new(Bytes::new())).unwrap();
+    let request = http::Request::builder()
+        .method(method)
+        .uri("/")
+        .header("host", "h")
+        .body(Full::new(Bytes::new()))
+        .unwrap();
     let answer = sender.send_request(request);
     let respond = async {
         // hyper takes bytes before the request for an unasked answer.
@@ -342,14 +384,19 @@ async fn request_over(to_hyper: bool, headers: &HeaderMap, body: Body) -> Seen {
                     Ok::<_, std::convert::Infallible>(http::Response::new(Full::new(Bytes::new())))
                 }
             });
-            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(server), service).await.unwrap();
+            hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(server), service)
+                .await
+                .unwrap();
         } else {
             let options = ServerOptions::default();
-            h1::server::serve(server, BytesMut::new(), conn(), &recorder, &options, CancellationToken::new()).await;
+            h1::server::serve(server, BytesMut::new(), conn(), &recorder, &options, CancellationToken::new())
+                .await;
         }
     });
     let target = PathAndQuery::from_static("/x?y");
-    let response = Connection::new(client).exchange(&Method::POST, &target, headers, body, None, drop).await.unwrap();
+    let response =
+        Connection::new(client).exchange(&Method::POST, &target, headers, body, None, drop).await.unwrap();
     assert_eq!(response.status, StatusCode::OK);
     drop(response);
     serving.await.unwrap();
@@ -372,14 +419,20 @@ async fn response_over(with_hyper: bool, response: Response, to_head: bool) -> S
     let handler = Once(Mutex::new(Some(response)));
     tokio::spawn(async move {
         let options = ServerOptions::default();
-        h1::server::serve(server, BytesMut::new(), conn(), &handler, &options, CancellationToken::new()).await;
+        h1::server::serve(server, BytesMut::new(), conn(), &handler, &options, CancellationToken::new())
+            .await;
     });
     let method = if to_head { Method::HEAD } else { Method::GET };
     if with_hyper {
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(client)).await.unwrap();
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(client)).await.unwrap();
         tokio::spawn(connection);
-        let request =
-            http::Request::builder().method(method).uri("/").header("host", "h").body(Full::new(Bytes::new())).unwrap();
+        let request = http::Request::builder()
+            .method(method)
+            .uri("/")
+            .header("host", "h")
+            .body(Full::new(Bytes::new()))
+            .unwrap();
         let (head, body) = sender.send_request(request).await.unwrap().into_parts();
         return seen(head.status.to_string(), &head.headers, body).await;
     }

@@ -231,12 +231,16 @@ async fn continue_is_sent_when_the_body_is_wanted() {
     let mut refusing = serve(|_| async { Response::new(StatusCode::FORBIDDEN) });
     refusing.send("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n").await;
     let answer = refusing.rest().await;
-    assert!(answer.starts_with("HTTP/1.1 403 Forbidden\r\n") && answer.contains("Connection: close"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 403 Forbidden\r\n") && answer.contains("Connection: close"),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
 async fn an_early_response_keeps_the_connection_only_for_a_small_rest() {
-    let mut served = serve(|_| async { Response::new(StatusCode::OK).with_header(http::header::DATE, "now") });
+    let mut served =
+        serve(|_| async { Response::new(StatusCode::OK).with_header(http::header::DATE, "now") });
     served.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n").await;
     served.expect("HTTP/1.1 200 OK\r\nDate: now\r\nContent-Length: 0\r\n\r\n").await;
     served.send("restGET / HTTP/1.1\r\nHost: h\r\n\r\n").await;
@@ -295,7 +299,11 @@ async fn large_bodies_pass_both_ways() {
 
 #[tokio::test]
 async fn truncated_and_broken_bodies_are_errors() {
-    for (rest, word) in [("Content-Length: 5\r\n\r\nabc", "client-gone"), ("Transfer-Encoding: chunked\r\n\r\n3\r\nab", "client-gone"), ("Transfer-Encoding: chunked\r\n\r\nzz\r\n", "bad-request")] {
+    for (rest, word) in [
+        ("Content-Length: 5\r\n\r\nabc", "client-gone"),
+        ("Transfer-Encoding: chunked\r\n\r\n3\r\nab", "client-gone"),
+        ("Transfer-Encoding: chunked\r\n\r\nzz\r\n", "bad-request"),
+    ] {
         let mut served = serve(describe);
         served.send(&format!("POST / HTTP/1.1\r\nHost: h\r\n{rest}")).await;
         served.client.shutdown().await.unwrap();
@@ -308,11 +316,9 @@ async fn truncated_and_broken_bodies_are_errors() {
 #[tokio::test]
 async fn a_failing_response_body_is_never_a_clean_end() {
     let ends: Arc<Mutex<Vec<Sent>>> = Arc::default();
-    for (length, frames) in [
-        (None, vec![Ok("abc"), Err(())]),
-        (Some("5"), vec![Ok("abc")]),
-        (Some("2"), vec![Ok("abc")]),
-    ] {
+    for (length, frames) in
+        [(None, vec![Ok("abc"), Err(())]), (Some("5"), vec![Ok("abc")]), (Some("2"), vec![Ok("abc")])]
+    {
         let seen = Arc::clone(&ends);
         let mut served = serve(move |_| {
             let frames: Vec<Result<http_body::Frame<Bytes>, Error>> = frames
@@ -337,11 +343,14 @@ async fn a_failing_response_body_is_never_a_clean_end() {
         served.send("GET / HTTP/1.1\r\nHost: h\r\n\r\nGET /next HTTP/1.1\r\nHost: h\r\n\r\n").await;
         let answer = served.rest().await;
         let body = answer.split_once("\r\n\r\n").unwrap().1;
-        assert_eq!(body, match length {
-            None => "3\r\nabc\r\n",
-            Some("5") => "abc",
-            _ => "ab",
-        });
+        assert_eq!(
+            body,
+            match length {
+                None => "3\r\nabc\r\n",
+                Some("5") => "abc",
+                _ => "ab",
+            }
+        );
     }
     let ends = ends.lock();
     assert_eq!(ends.len(), 3);
@@ -360,7 +369,9 @@ async fn done_reports_what_was_sent() {
             response
         }
     });
-    served.send("POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n").await;
+    served
+        .send("POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n")
+        .await;
     let sent = reports.recv().await.unwrap();
     assert_eq!((sent.body_bytes, sent.request_bytes, sent.complete), (14, 4, true));
 }
@@ -402,7 +413,8 @@ async fn upgrades_join_both_sides_and_keep_half_closes() {
     let far = Mutex::new(Some(far));
     let mut served = serve(move |request: Request| {
         assert_eq!(request.upgrade(), Some("echo"));
-        let mut response = Response::new(StatusCode::SWITCHING_PROTOCOLS).with_header(http::header::UPGRADE, "echo");
+        let mut response =
+            Response::new(StatusCode::SWITCHING_PROTOCOLS).with_header(http::header::UPGRADE, "echo");
         response.tunnel = Some(Box::new(far.lock().take().unwrap()));
         async move { response }
     });
@@ -465,11 +477,17 @@ impl tokio::io::AsyncWrite for Breaking {
         std::task::Poll::Ready(Ok(buf.len()))
     }
 
-    fn poll_flush(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<std::io::Result<()>> {
+    fn poll_flush(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
         std::task::Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: std::pin::Pin<&mut Self>, _: &mut std::task::Context<'_>) -> std::task::Poll<std::io::Result<()>> {
+    fn poll_shutdown(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
         std::task::Poll::Ready(Ok(()))
     }
 }
