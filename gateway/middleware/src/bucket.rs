@@ -162,7 +162,8 @@ mod tests {
         for source in 0..3 * MOST_SOURCES {
             assert!(buckets.take(&source.to_string(), now).is_ok());
         }
-        let kept: usize = buckets.shards.iter().map(|shard| shard.lock().young.len() + shard.lock().old.len()).sum();
+        let count = |shard: &Shard| shard.young.len() + shard.old.len();
+        let kept: usize = buckets.shards.iter().map(|shard| count(&shard.lock())).sum();
         assert!(kept <= MOST_SOURCES && kept > MOST_SOURCES / 3, "{kept}");
         assert!(buckets.take(&(3 * MOST_SOURCES - 1).to_string(), now).is_err());
         assert!(buckets.take("0", now).is_ok());
