@@ -138,7 +138,10 @@ mod tests {
             assert_eq!(rate.most_delay, Duration::from_millis(expected), "{average}/{period}");
         }
         assert_eq!(Rate::new(0, Duration::from_secs(1), 1), None);
-        assert_eq!(Rate::new(3, Duration::ZERO, 0).unwrap(), Rate::new(3, Duration::from_secs(1), 1).unwrap());
+        assert_eq!(
+            Rate::new(3, Duration::ZERO, 0).unwrap(),
+            Rate::new(3, Duration::from_secs(1), 1).unwrap()
+        );
         assert!(Rate::new(i64::MAX, Duration::from_nanos(1), 1).is_some());
     }
 

@@ -1,8 +1,8 @@
 //! `compress`: compresses responses.
 
 use crate::catalogue::{BuildError, Built, Context, Options};
-use crate::options::{Problem, json, options};
 use crate::codes;
+use crate::options::{Problem, json, options};
 
 options! {
     /// Options of `compress`.

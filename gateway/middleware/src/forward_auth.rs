@@ -1,8 +1,8 @@
 //! `forwardAuth`: asks another server whether a request may pass.
 
 use crate::catalogue::{BuildError, Built, Context, Options};
-use crate::options::{json, options};
 use crate::client_tls::ClientTls;
+use crate::options::{json, options};
 
 options! {
     /// Options of `forwardAuth`.

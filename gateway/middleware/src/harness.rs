@@ -67,7 +67,7 @@ pub(crate) struct Recorder {
 
 impl Handler for Recorder {
     fn call(&self, request: Request) -> BoxFuture<'_, Response> {
-        let asked = Asked { target: request.uri.to_string(), headers: request.headers.clone() };
+        let asked = Asked { target: request.uri.to_string(), headers: request.headers };
         self.asked.lock().unwrap().push(asked);
         let mut response = Response::new(StatusCode::OK);
         response.headers = self.answer.clone();
@@ -131,7 +131,11 @@ pub(crate) fn layer_in(
 }
 
 /// Sends a request through one layer to a service.
-pub(crate) async fn through(layer: &Arc<dyn Middleware>, service: &dyn Handler, request: Request) -> Response {
+pub(crate) async fn through(
+    layer: &Arc<dyn Middleware>,
+    service: &dyn Handler,
+    request: Request,
+) -> Response {
     Next::new(std::slice::from_ref(layer), service).run(request).await
 }
 

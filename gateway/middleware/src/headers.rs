@@ -102,7 +102,8 @@ impl Options for Headers {
         let mut found = self.bad_headers();
         let regexes = self.access_control_allow_origin_list_regex.iter().enumerate();
         found.extend(regexes.filter_map(|(index, expression)| {
-            regexp::problem(expression).map(|problem| problem.at("accessControlAllowOriginListRegex").at(index))
+            regexp::problem(expression)
+                .map(|problem| problem.at("accessControlAllowOriginListRegex").at(index))
         }));
         found.extend(self.deprecated());
         if *self == Headers::default() {
@@ -139,9 +140,14 @@ impl Headers {
         };
         let mut found: Vec<_> = maps.into_iter().flat_map(bad).collect();
         let parts = [Cors::new(self).err(), Secure::new(self).err()];
-        let regexes_good = self.access_control_allow_origin_list_regex.iter().all(|text| regexp::compile(text).is_ok());
+        let regexes_good =
+            self.access_control_allow_origin_list_regex.iter().all(|text| regexp::compile(text).is_ok());
         found.extend(
-            parts.into_iter().flatten().filter(|_| regexes_good).map(|text| Problem::new(&codes::BAD_HEADER, text)),
+            parts
+                .into_iter()
+                .flatten()
+                .filter(|_| regexes_good)
+                .map(|text| Problem::new(&codes::BAD_HEADER, text)),
         );
         found
     }
@@ -149,7 +155,11 @@ impl Headers {
     fn deprecated(&self) -> Vec<Problem> {
         [
             (self.feature_policy.is_some(), "featurePolicy", "use permissionsPolicy"),
-            (self.ssl_redirect.is_some(), "sslRedirect", "use redirectScheme or a redirection of the entry point"),
+            (
+                self.ssl_redirect.is_some(),
+                "sslRedirect",
+                "use redirectScheme or a redirection of the entry point",
+            ),
             (self.ssl_temporary_redirect.is_some(), "sslTemporaryRedirect", "use redirectScheme"),
             (self.ssl_host.is_some(), "sslHost", "use redirectRegex"),
             (self.ssl_force_host.is_some(), "sslForceHost", "use redirectRegex"),
@@ -181,7 +191,8 @@ fn change(name: &str, value: &str) -> Result<Change, String> {
 
 /// A value that can be sent.
 fn header_value(name: &str, value: &str) -> Result<HeaderValue, String> {
-    HeaderValue::from_bytes(value.as_bytes()).map_err(|_| format!("the value of `{name}` holds control characters"))
+    HeaderValue::from_bytes(value.as_bytes())
+        .map_err(|_| format!("the value of `{name}` holds control characters"))
 }
 
 struct Layer {
@@ -246,8 +257,12 @@ mod tests {
 
     #[test]
     fn request_headers_are_set_and_removed() {
-        let layer = layer("headers", json!({ "customRequestHeaders": { "X-A": "1", "X-Del": "", "Host": "changed.example" } }));
-        let (_, asked) = pass(&layer, get_with("/", &[("x-del", "1"), ("x-a", "old"), ("x-a", "older"), ("x-b", "b")]));
+        let layer = layer(
+            "headers",
+            json!({ "customRequestHeaders": { "X-A": "1", "X-Del": "", "Host": "changed.example" } }),
+        );
+        let (_, asked) =
+            pass(&layer, get_with("/", &[("x-del", "1"), ("x-a", "old"), ("x-a", "older"), ("x-b", "b")]));
         let headers = asked.unwrap().headers;
         assert_eq!((header(&headers, "host"), header(&headers, "x-b")), ("changed.example", "b"));
         assert_eq!(headers.get_all("x-a").iter().count(), 1);

@@ -54,7 +54,8 @@ fn md5_parts(hash: &str) -> Option<(&str, &str)> {
 fn md5_crypt(password: &[u8], magic: &str, salt: &str) -> String {
     let salt = &salt.as_bytes()[..salt.len().min(8)];
     let magic_bytes = [b"$", magic.as_bytes(), b"$"].concat();
-    let mut inner: [u8; 16] = Md5::new().chain_update(password).chain_update(salt).chain_update(password).finalize().into();
+    let mut inner: [u8; 16] =
+        Md5::new().chain_update(password).chain_update(salt).chain_update(password).finalize().into();
     let mut first = Md5::new().chain_update(password).chain_update(&magic_bytes).chain_update(salt);
     for left in (1..=password.len()).rev().step_by(16) {
         first.update(&inner[..left.min(16)]);
@@ -139,7 +140,17 @@ mod tests {
 
     #[test]
     fn other_hashes_match_nothing() {
-        for hash in ["", "plain", "$apr1$salt", "$5$salt$hash", "$2y$", "$2y$05$short", "{SHA}", "{SSHA}x", "$$apr1$$x$$y"] {
+        for hash in [
+            "",
+            "plain",
+            "$apr1$salt",
+            "$5$salt$hash",
+            "$2y$",
+            "$2y$05$short",
+            "{SHA}",
+            "{SSHA}x",
+            "$$apr1$$x$$y",
+        ] {
             assert!(!verify(b"", hash) && !verify(b"plain", hash), "{hash}");
         }
         assert_eq!(scheme("plain"), None);

@@ -121,9 +121,12 @@ mod tests {
     #[test]
     fn peers_pass_or_not() {
         let layer = layer("ipAllowList", json!({ "sourceRange": ["10.0.0.0/8", "2001:db8::1"] }));
-        for (peer, passes) in
-            [("10.1.2.3:1", true), ("[::ffff:10.1.2.3]:1", true), ("[2001:db8::1]:1", true), ("192.0.2.1:1", false)]
-        {
+        for (peer, passes) in [
+            ("10.1.2.3:1", true),
+            ("[::ffff:10.1.2.3]:1", true),
+            ("[2001:db8::1]:1", true),
+            ("192.0.2.1:1", false),
+        ] {
             let (response, asked) = pass(&layer, request_from(peer));
             assert_eq!(asked.is_some(), passes, "{peer}");
             if !passes {
@@ -135,7 +138,10 @@ mod tests {
 
     #[test]
     fn strategies_choose_the_address() {
-        let depth = layer("ipAllowList", json!({ "sourceRange": ["10.0.0.0/8", "fe80::/10"], "ipStrategy": { "depth": 1 } }));
+        let depth = layer(
+            "ipAllowList",
+            json!({ "sourceRange": ["10.0.0.0/8", "fe80::/10"], "ipStrategy": { "depth": 1 } }),
+        );
         let pool = json!({ "sourceRange": ["10.0.0.0/8"], "ipStrategy": { "excludedIPs": ["10.1.0.0/16"] }, "rejectStatusCode": 404 });
         let pool = layer("ipAllowList", pool);
         let subnet = json!({ "sourceRange": ["2001:db8::"], "ipStrategy": { "depth": 1, "ipv6Subnet": 64 } });

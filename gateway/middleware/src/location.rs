@@ -7,7 +7,8 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use crate::path::Path;
 
 /// What Go escapes in a fragment.
-const FRAGMENT: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`');
+const FRAGMENT: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`');
 
 /// The answer that sends a client to `address`: 302 or, when the move is for good, 301; 307 and 308 keep methods
 /// other than GET. An address that is none is answered 502, as in Traefik.
@@ -61,7 +62,9 @@ fn printed(address: &str) -> Option<String> {
 
 /// Where the path starts; `None` when what is before it is no authority.
 fn authority_end(text: &str) -> Option<usize> {
-    let Some(scheme) = text.find("//").filter(|at| *at == 0 || text[..*at].ends_with(':')) else { return Some(0) };
+    let Some(scheme) = text.find("//").filter(|at| *at == 0 || text[..*at].ends_with(':')) else {
+        return Some(0);
+    };
     let start = scheme + 2;
     let end = text[start..].find('/').map_or(text.len(), |at| start + at);
     let host = text[start..end].rsplit('@').next().unwrap_or_default();

@@ -53,8 +53,10 @@ impl Path {
     /// The path of a request; an escape that is none is kept as it is.
     pub(crate) fn of(uri: &Uri) -> Self {
         let text = uri.path();
-        Path::parse(text)
-            .unwrap_or_else(|_| Path { decoded: percent_decode_str(text).collect(), raw: Some(text.to_owned()) })
+        Path::parse(text).unwrap_or_else(|_| Path {
+            decoded: percent_decode_str(text).collect(),
+            raw: Some(text.to_owned()),
+        })
     }
 
     /// Decoded bytes.
@@ -80,7 +82,9 @@ impl Path {
     /// Encoded: the raw form while it still means the same, else the decoded one, escaped.
     pub(crate) fn encoded(&self) -> String {
         match &self.raw {
-            Some(raw) if is_encoded(raw) && decode(raw).is_ok_and(|decoded| decoded == self.decoded) => raw.clone(),
+            Some(raw) if is_encoded(raw) && decode(raw).is_ok_and(|decoded| decoded == self.decoded) => {
+                raw.clone()
+            }
             _ => encode(&self.decoded),
         }
     }
@@ -92,7 +96,8 @@ impl Path {
 /// When the result is no request target.
 pub(crate) fn set(request: &mut Request, encoded: &str) -> Result<(), http::Error> {
     let query = request.uri.query().map(str::to_owned);
-    let rooted = if encoded.starts_with('/') { Cow::Borrowed(encoded) } else { Cow::Owned(format!("/{encoded}")) };
+    let rooted =
+        if encoded.starts_with('/') { Cow::Borrowed(encoded) } else { Cow::Owned(format!("/{encoded}")) };
     request.set_path_and_query(&rooted, query.as_deref())
 }
 
@@ -138,9 +143,7 @@ fn decode(text: &str) -> Result<Vec<u8>, String> {
 
 /// Whether a raw path holds nothing that must be escaped.
 fn is_encoded(raw: &str) -> bool {
-    raw.bytes().all(|byte| {
-        byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@[]%/".contains(&byte)
-    })
+    raw.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@[]%/".contains(&byte))
 }
 
 fn slashed(mut path: Vec<u8>) -> Vec<u8> {
@@ -160,7 +163,13 @@ mod tests {
 
     #[test]
     fn forms_that_differ_are_kept_apart() {
-        for (text, raw) in [("/a", None), ("/a%20b", None), ("/a%2Fb", Some("/a%2Fb")), ("/a(b", Some("/a(b")), ("/é", Some("/é"))] {
+        for (text, raw) in [
+            ("/a", None),
+            ("/a%20b", None),
+            ("/a%2Fb", Some("/a%2Fb")),
+            ("/a(b", Some("/a(b")),
+            ("/é", Some("/é")),
+        ] {
             assert_eq!(Path::parse(text).unwrap().raw.as_deref(), raw, "{text}");
         }
         assert_eq!(Path::parse("/é").unwrap().encoded(), "/%C3%A9");
@@ -174,7 +183,9 @@ mod tests {
         for path in ["", "/", "/a", "/a/", "/a/b", "/..a", "/a..", "/.a", "/a%2F..%2Fb", "/%20"] {
             assert!(is_canonical(path), "{path}");
         }
-        for path in ["//", "//a", "/a//b", "/./a", "/a/.", "/..", "/../a", "/a/../b", "/%2e%2E/a", "/a//", "a"] {
+        for path in
+            ["//", "//a", "/a//b", "/./a", "/a/.", "/..", "/../a", "/a/../b", "/%2e%2E/a", "/a//", "a"]
+        {
             assert!(!is_canonical(path), "{path}");
         }
     }

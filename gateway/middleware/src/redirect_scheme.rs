@@ -28,7 +28,10 @@ impl Options for RedirectScheme {
 
     fn problems(&self) -> Vec<Problem> {
         let missing = self.scheme.is_empty();
-        missing.then(|| Problem::new(&codes::MISSING, "scheme must not be empty").at("scheme")).into_iter().collect()
+        missing
+            .then(|| Problem::new(&codes::MISSING, "scheme must not be empty").at("scheme"))
+            .into_iter()
+            .collect()
     }
 
     fn build(&self, _context: &Context<'_>) -> Result<Built, BuildError> {
@@ -115,7 +118,9 @@ mod tests {
     #[test]
     fn who_is_there_already_passes() {
         let layer = layer("redirectScheme", json!({ "scheme": "https" }));
-        for (proto, passes) in [("https", true), ("WSS", true), ("http", false), ("ws", false), ("gopher", false)] {
+        for (proto, passes) in
+            [("https", true), ("WSS", true), ("http", false), ("ws", false), ("gopher", false)]
+        {
             let (_, asked) = pass(&layer, get_with("/", &[("x-forwarded-proto", proto)]));
             assert_eq!(asked.is_some(), passes, "{proto}");
         }

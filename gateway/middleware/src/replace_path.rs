@@ -88,15 +88,20 @@ mod tests {
             ("", "/a", "/", "/a"),
             ("noslash", "/a", "/noslash", "/a"),
         ] {
-            let asked = pass(&layer("replacePath", json!({ "path": path })), request("GET", target)).1.unwrap();
+            let asked =
+                pass(&layer("replacePath", json!({ "path": path })), request("GET", target)).1.unwrap();
             assert_eq!((asked.target.as_str(), header(&asked.headers, "x-replaced-path")), (expected, old));
         }
     }
 
     #[test]
     fn a_bad_escape_is_answered_500() {
-        let (response, asked) = pass(&layer("replacePath", json!({ "path": "/bad%zz" })), request("GET", "/"));
+        let (response, asked) =
+            pass(&layer("replacePath", json!({ "path": "/bad%zz" })), request("GET", "/"));
         assert!(asked.is_none());
-        assert_eq!((response.status.as_u16(), body(&response).as_str()), (500, "invalid URL escape \"%zz\"\n"));
+        assert_eq!(
+            (response.status.as_u16(), body(&response).as_str()),
+            (500, "invalid URL escape \"%zz\"\n")
+        );
     }
 }

@@ -80,11 +80,21 @@ mod tests {
             ("^/rx1/(.*)$", "/$1", "/rx1/a/b?q", "/a/b?q", "/rx1/a/b"),
             ("^/rx1/(.*)$", "/$1", "/rx1/..%2Fb", "/..%2Fb", "/rx1/..%2Fb"),
             ("^/rx1/(.*)$", "/$1", "/rx1/a%2F%2Fb", "/a%2F%2Fb", "/rx1/a%2F%2Fb"),
-            ("^/rx2/(?P<n>[a-z]+)(.*)$", "/${n}-${2}-$n_x-$$-$z-${bad", "/rx2/abcDEF", "/abc-DEF--$--$%7Bbad", "/rx2/abcDEF"),
+            (
+                "^/rx2/(?P<n>[a-z]+)(.*)$",
+                "/${n}-${2}-$n_x-$$-$z-${bad",
+                "/rx2/abcDEF",
+                "/abc-DEF--$--$%7Bbad",
+                "/rx2/abcDEF",
+            ),
             ("^/no/", "/x", "/yes", "/yes", ""),
             ("^/a", " ", "/a", "/a", ""),
         ] {
-            assert_eq!(rewrite(regex, replacement, target), (200, expected.to_owned(), old.to_owned()), "{target}");
+            assert_eq!(
+                rewrite(regex, replacement, target),
+                (200, expected.to_owned(), old.to_owned()),
+                "{target}"
+            );
         }
     }
 

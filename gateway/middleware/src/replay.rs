@@ -89,7 +89,9 @@ async fn keep(mut body: Body, most: usize) -> Result<Kept, Error> {
     match body {
         Body::Empty => return Ok(Kept::Whole(Bytes::new(), None)),
         Body::Full(bytes) => return Ok(Kept::Whole(bytes, None)),
-        Body::Stream(_) if body.exact_len().is_some_and(|len| len > most as u64) || most == 0 => return Ok(lend(body)),
+        Body::Stream(_) if body.exact_len().is_some_and(|len| len > most as u64) || most == 0 => {
+            return Ok(lend(body));
+        }
         Body::Stream(_) => {}
     }
     let (mut data, mut trailers) = (BytesMut::new(), None);
@@ -148,7 +150,10 @@ impl HttpBody for Begun {
     type Data = Bytes;
     type Error = Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match self.start.take() {
             Some(start) => Poll::Ready(Some(Ok(Frame::data(start)))),
             None => Pin::new(&mut self.rest).poll_frame(cx),

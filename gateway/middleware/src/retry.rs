@@ -58,12 +58,15 @@ impl Options for Retry {
             return Err(BuildError::Invalid(NEVER.to_owned()));
         }
         let attempts = u32::try_from(self.attempts.min(i64::from(u32::MAX))).ok().filter(|count| *count > 0);
-        let attempts = attempts.ok_or_else(|| BuildError::Invalid("attempts must be at least 1".to_owned()))?;
+        let attempts =
+            attempts.ok_or_else(|| BuildError::Invalid("attempts must be at least 1".to_owned()))?;
         Ok(Built::Layer(Arc::new(Layer {
             attempts,
             timeout: self.timeout.positive().filter(|timeout| !timeout.is_zero()),
             interval: self.initial_interval.positive().unwrap_or_default(),
-            most_kept: self.max_request_body_bytes.map_or(2 << 20, |most| usize::try_from(most).unwrap_or(usize::MAX)),
+            most_kept: self
+                .max_request_body_bytes
+                .map_or(2 << 20, |most| usize::try_from(most).unwrap_or(usize::MAX)),
             statuses: Statuses::parse(&self.status).map_err(BuildError::Invalid)?,
             network: !self.disable_retry_on_network_error,
             any_method: self.retry_non_idempotent_method,
@@ -120,7 +123,11 @@ impl Layer {
             if let Some(server) = response.outcome.as_ref().and_then(|outcome| outcome.server.clone()) {
                 tried.0.push(server);
             }
-            tracing::debug!(attempt = attempt + 1, status = response.status.as_u16(), "trying a request again");
+            tracing::debug!(
+                attempt = attempt + 1,
+                status = response.status.as_u16(),
+                "trying a request again"
+            );
             // Nothing may hold the backend's connection while we wait.
             drop(response);
             let pause = self.pause(attempt);
@@ -134,7 +141,8 @@ impl Layer {
 
     /// Whether the answer asks for another try.
     fn wants(&self, response: &Response, by_status: bool) -> bool {
-        (self.network && is_network_failure(response)) || (by_status && self.statuses.contains(response.status))
+        (self.network && is_network_failure(response))
+            || (by_status && self.statuses.contains(response.status))
     }
 
     /// The pause after a try: growing to twice the first one over all tries, half of it up or down by chance.
@@ -218,7 +226,8 @@ mod tests {
                     Answer::Fault(fault, sent) => Response::fault(&Error { sent, ..Error::new(fault, "x") }),
                 };
                 let server = Some(format!("http://s{count}").into());
-                *response.outcome_mut() = Outcome { server, attempts: 1, ..*response.outcome.take().unwrap_or_default() };
+                *response.outcome_mut() =
+                    Outcome { server, attempts: 1, ..*response.outcome.take().unwrap_or_default() };
                 response
             })
         }
@@ -235,7 +244,8 @@ mod tests {
 
     /// A body that comes in pieces.
     fn streamed(pieces: &'static [&'static str]) -> Body {
-        let frames = pieces.iter().map(|piece| Ok(http_body::Frame::data(Bytes::from_static(piece.as_bytes()))));
+        let frames =
+            pieces.iter().map(|piece| Ok(http_body::Frame::data(Bytes::from_static(piece.as_bytes()))));
         Body::stream(http_body_util::StreamBody::new(futures_util::stream::iter(frames)))
     }
 
@@ -258,7 +268,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_nobody_touched_is_sent_again() {
-        let script = Script::new(&[Failed(Fault::Connect, false), Failed(Fault::Connect, false), Status(200)]);
+        let script =
+            Script::new(&[Failed(Fault::Connect, false), Failed(Fault::Connect, false), Status(200)]);
         assert_eq!(run(json!({ "attempts": 3 }), "POST", streamed(&["ab", "c"]), &script).await, (200, 3));
         assert_eq!(script.seen(), ["", "", "abc"]);
     }
@@ -298,9 +309,17 @@ mod tests {
     async fn the_balancer_learns_who_failed() {
         let script = Script::new(&[Failed(Fault::Connect, false)]);
         run(json!({ "attempts": 3 }), "GET", Body::Empty, &script).await;
-        let tried: Vec<Vec<String>> =
-            script.seen.lock().unwrap().iter().map(|(_, tried)| tried.0.iter().map(ToString::to_string).collect()).collect();
-        assert_eq!(tried, [vec![], vec!["http://s0".to_owned()], vec!["http://s0".to_owned(), "http://s1".to_owned()]]);
+        let tried: Vec<Vec<String>> = script
+            .seen
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|(_, tried)| tried.0.iter().map(ToString::to_string).collect())
+            .collect();
+        assert_eq!(
+            tried,
+            [vec![], vec!["http://s0".to_owned()], vec!["http://s0".to_owned(), "http://s1".to_owned()]]
+        );
     }
 
     #[tokio::test]
@@ -318,7 +337,10 @@ mod tests {
         let waited = start.elapsed();
         assert!((Duration::from_millis(150)..Duration::from_millis(700)).contains(&waited), "{waited:?}");
         let script = Script::new(&[Failed(Fault::Connect, false)]);
-        assert_eq!(run(json!({ "attempts": 4, "timeout": "1ns" }), "GET", Body::Empty, &script).await, (502, 1));
+        assert_eq!(
+            run(json!({ "attempts": 4, "timeout": "1ns" }), "GET", Body::Empty, &script).await,
+            (502, 1)
+        );
     }
 
     #[tokio::test]
@@ -342,7 +364,8 @@ mod tests {
             }
         }
         let trailers = http::HeaderMap::from_iter([(http::header::ETAG, "x".parse().unwrap())]);
-        let frames = [Ok(http_body::Frame::data(Bytes::from_static(b"a"))), Ok(http_body::Frame::trailers(trailers))];
+        let frames =
+            [Ok(http_body::Frame::data(Bytes::from_static(b"a"))), Ok(http_body::Frame::trailers(trailers))];
         let mut request = request("PUT", "/");
         request.body = Body::stream(http_body_util::StreamBody::new(futures_util::stream::iter(frames)));
         let service = Trailing(Mutex::new(0));
@@ -363,6 +386,9 @@ mod tests {
             assert!(matches!(layer_in("retry", options, &State::new()), Err(BuildError::Invalid(_))));
         }
         let (options, _) = decode("retry", &json!({ "attempts": 3, "status": ["500-599"] }));
-        assert_eq!(options.unwrap().json(), json!({ "attempts": 3, "maxRequestBodyBytes": 2_097_152, "status": ["500-599"] }));
+        assert_eq!(
+            options.unwrap().json(),
+            json!({ "attempts": 3, "maxRequestBodyBytes": 2_097_152, "status": ["500-599"] })
+        );
     }
 }

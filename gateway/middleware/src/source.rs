@@ -113,7 +113,8 @@ impl Strategy {
                 }
             }
             Strategy::Excluding(ranges) => {
-                let outside = |text: &&str| !text.is_empty() && !address(text).is_some_and(|ip| ranges.contains(ip));
+                let outside =
+                    |text: &&str| !text.is_empty() && !address(text).is_some_and(|ip| ranges.contains(ip));
                 Cow::Borrowed(forwarded_for(request).find(outside).unwrap_or(""))
             }
         }
@@ -209,9 +210,10 @@ impl Criterion {
     pub(crate) fn source<'r>(&self, request: &'r Request) -> Cow<'r, str> {
         match self {
             Criterion::Address(strategy) => strategy.text(request),
-            Criterion::Header(name) => {
-                request.headers.get(name).map_or(Cow::Borrowed(""), |value| String::from_utf8_lossy(value.as_bytes()))
-            }
+            Criterion::Header(name) => request
+                .headers
+                .get(name)
+                .map_or(Cow::Borrowed(""), |value| String::from_utf8_lossy(value.as_bytes())),
             Criterion::Host => Cow::Borrowed(request.host()),
         }
     }
@@ -303,9 +305,15 @@ mod tests {
 
     #[test]
     fn ranges_cover_hosts_and_networks() {
-        let ranges = Ranges::parse(&["10.0.0.1/8".to_owned(), "::ffff:192.0.2.1".to_owned(), "2001:db8::/32".to_owned()]);
+        let ranges = Ranges::parse(&[
+            "10.0.0.1/8".to_owned(),
+            "::ffff:192.0.2.1".to_owned(),
+            "2001:db8::/32".to_owned(),
+        ]);
         let ranges = ranges.unwrap();
-        for (text, inside) in [("10.9.9.9", true), ("11.0.0.1", false), ("192.0.2.1", true), ("2001:db8:1::1", true)] {
+        for (text, inside) in
+            [("10.9.9.9", true), ("11.0.0.1", false), ("192.0.2.1", true), ("2001:db8:1::1", true)]
+        {
             assert_eq!(ranges.contains(text.parse().unwrap()), inside, "{text}");
         }
         let found = Ranges::problems("sourceRange", &["10.0.0.0/8".to_owned(), "10.0.0.0/33".to_owned()]);
@@ -315,7 +323,11 @@ mod tests {
 
     #[test]
     fn criteria_exclude_each_other() {
-        let both = SourceCriterion { request_host: true, request_header_name: "X".into(), ..SourceCriterion::default() };
+        let both = SourceCriterion {
+            request_host: true,
+            request_header_name: "X".into(),
+            ..SourceCriterion::default()
+        };
         assert!(Criterion::new(Some(&both), Criterion::Host).is_err());
         assert_eq!(problems(Some(&both)).len(), 1);
         let default = Criterion::new(Some(&SourceCriterion::default()), Criterion::Host).unwrap();

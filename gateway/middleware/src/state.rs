@@ -1,7 +1,7 @@
 //! What outlives reloads.
 
-use crate::verdicts::Verdicts;
 use crate::rate_limit::Rates;
+use crate::verdicts::Verdicts;
 
 /// State that middlewares share over reloads. Keep one for the life of the process.
 #[derive(Default)]

@@ -37,8 +37,15 @@ pub(crate) fn problems(blocks: &[String]) -> Vec<Problem> {
     let of = |(index, block): (usize, &String)| {
         let problem = match block.split(',').map(range).collect::<Result<Vec<_>, _>>() {
             Err(message) => Some((Severity::Error, message)),
-            Ok(ranges) if ranges.iter().any(|range| *range.end() < 100 || *range.start() > 599 || range.is_empty()) => {
-                Some((Severity::Warning, format!("`{block}` names no status from 100 to 599, so it never matches")))
+            Ok(ranges)
+                if ranges
+                    .iter()
+                    .any(|range| *range.end() < 100 || *range.start() > 599 || range.is_empty()) =>
+            {
+                Some((
+                    Severity::Warning,
+                    format!("`{block}` names no status from 100 to 599, so it never matches"),
+                ))
             }
             Ok(_) => None,
         };

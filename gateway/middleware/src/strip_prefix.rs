@@ -31,7 +31,8 @@ impl Options for StripPrefix {
     fn problems(&self) -> Vec<Problem> {
         let slashless = |(index, prefix): (usize, &String)| {
             let message = format!("prefix `{prefix}` has no leading slash, so it never matches");
-            (!prefix.starts_with('/')).then(|| Problem::new(&codes::BAD_PREFIX, message).at("prefixes").at(index))
+            (!prefix.starts_with('/'))
+                .then(|| Problem::new(&codes::BAD_PREFIX, message).at("prefixes").at(index))
         };
         let mut found: Vec<_> = self.prefixes.iter().enumerate().filter_map(slashless).collect();
         if self.force_slash.is_some() {
@@ -113,7 +114,11 @@ mod tests {
         for target in ["/strip../a", "/strip.", "/strip%2F%2Fb", "/strip//a", "/strip/../a"] {
             let (response, asked) = pass(&layer, request("GET", target));
             assert!(asked.is_none(), "{target}");
-            assert_eq!((response.status.as_u16(), body(&response).as_str()), (400, "Bad Request\n"), "{target}");
+            assert_eq!(
+                (response.status.as_u16(), body(&response).as_str()),
+                (400, "Bad Request\n"),
+                "{target}"
+            );
         }
     }
 
@@ -127,7 +132,8 @@ mod tests {
 
     #[test]
     fn doubtful_options_are_told() {
-        let (_, findings) = crate::harness::decode("stripPrefix", &json!({ "prefixes": ["/a", "b"], "forceSlash": false }));
+        let (_, findings) =
+            crate::harness::decode("stripPrefix", &json!({ "prefixes": ["/a", "b"], "forceSlash": false }));
         let origins: Vec<_> = findings.iter().map(|finding| finding.origin().unwrap().to_string()).collect();
         assert_eq!(origins, [".prefixes[1]", ".forceSlash"]);
         assert!(!findings.has_errors());

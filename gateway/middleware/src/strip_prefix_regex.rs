@@ -76,7 +76,10 @@ mod tests {
             ("/12/a%2Fb", "/a%2Fb", "/12"),
         ] {
             let asked = pass(&layer, request("GET", target)).1.unwrap();
-            assert_eq!((asked.target.as_str(), header(&asked.headers, "x-forwarded-prefix")), (expected, prefix));
+            assert_eq!(
+                (asked.target.as_str(), header(&asked.headers, "x-forwarded-prefix")),
+                (expected, prefix)
+            );
         }
         let (response, asked) = pass(&layer, request("GET", "/stripre/abc.."));
         assert!(asked.is_none() && response.status == 400);

@@ -73,7 +73,9 @@ impl Verdicts {
             return Ok(verdict);
         }
         let (password, hash) = (password.to_vec(), hash.to_owned());
-        let verdict = tokio::task::spawn_blocking(move || htpasswd::verify(&password, &hash)).await.map_err(|_| Busy)?;
+        let verdict = tokio::task::spawn_blocking(move || htpasswd::verify(&password, &hash))
+            .await
+            .map_err(|_| Busy)?;
         self.known.lock().keep(key, verdict, Instant::now());
         Ok(verdict)
     }

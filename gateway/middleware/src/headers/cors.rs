@@ -53,8 +53,16 @@ impl Cors {
         let regexes = options.access_control_allow_origin_list_regex.iter();
         Ok(Some(Cors {
             credentials,
-            headers: Listed::new("accessControlAllowHeaders", &options.access_control_allow_headers, credentials)?,
-            methods: Listed::new("accessControlAllowMethods", &options.access_control_allow_methods, credentials)?,
+            headers: Listed::new(
+                "accessControlAllowHeaders",
+                &options.access_control_allow_headers,
+                credentials,
+            )?,
+            methods: Listed::new(
+                "accessControlAllowMethods",
+                &options.access_control_allow_methods,
+                credentials,
+            )?,
             origins: options.access_control_allow_origin_list.clone(),
             origin_regexes: regexes.map(|text| regexp::compile(text)).collect::<Result<_, _>>()?,
             expose,
@@ -182,8 +190,10 @@ mod tests {
 
     fn shown(headers: &HeaderMap) -> Vec<String> {
         let short = |name: &str| name.replace("access-control-", "");
-        let mut lines: Vec<_> =
-            headers.iter().map(|(name, value)| format!("{}: {}", short(name.as_str()), value.to_str().unwrap())).collect();
+        let mut lines: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| format!("{}: {}", short(name.as_str()), value.to_str().unwrap()))
+            .collect();
         lines.sort();
         lines
     }
@@ -202,13 +212,45 @@ mod tests {
         let exact = json!({ "accessControlAllowOriginListRegex": ["^https://a$"], "accessControlExposeHeaders": ["E"], "customResponseHeaders": { "X-R": "1" } });
         let other = json!({ "accessControlAllowOriginList": ["https://b"] });
         for (options, headers, expected) in [
-            (&lists, PREFLIGHT, &["allow-headers: X-A,X-B", "allow-methods: *", "allow-origin: *", "content-length: 0", "max-age: 0"][..]),
-            (&stars, WITH_HEADERS, &["allow-credentials: true", "allow-headers: X-Q", "allow-methods: PATCH", "allow-origin: https://a", "content-length: 0"]),
-            (&stars, PREFLIGHT, &["allow-credentials: true", "allow-methods: PATCH", "allow-origin: https://a", "content-length: 0"]),
+            (
+                &lists,
+                PREFLIGHT,
+                &[
+                    "allow-headers: X-A,X-B",
+                    "allow-methods: *",
+                    "allow-origin: *",
+                    "content-length: 0",
+                    "max-age: 0",
+                ][..],
+            ),
+            (
+                &stars,
+                WITH_HEADERS,
+                &[
+                    "allow-credentials: true",
+                    "allow-headers: X-Q",
+                    "allow-methods: PATCH",
+                    "allow-origin: https://a",
+                    "content-length: 0",
+                ],
+            ),
+            (
+                &stars,
+                PREFLIGHT,
+                &[
+                    "allow-credentials: true",
+                    "allow-methods: PATCH",
+                    "allow-origin: https://a",
+                    "content-length: 0",
+                ],
+            ),
             (&exact, PREFLIGHT, &["allow-origin: https://a", "content-length: 0", "expose-headers: E"]),
             (&other, PREFLIGHT, &["content-length: 0"]),
         ] {
-            assert_eq!(ask(options, "OPTIONS", headers), (expected.iter().map(ToString::to_string).collect(), false));
+            assert_eq!(
+                ask(options, "OPTIONS", headers),
+                (expected.iter().map(ToString::to_string).collect(), false)
+            );
         }
     }
 

@@ -79,7 +79,8 @@ impl Secure {
             let sub_domains = if options.sts_include_subdomains { "; includeSubDomains" } else { "" };
             let preload = if options.sts_preload { "; preload" } else { "" };
             let text = format!("max-age={}{sub_domains}{preload}", options.sts_seconds);
-            let header = (header::STRICT_TRANSPORT_SECURITY, header_value("Strict-Transport-Security", &text)?);
+            let header =
+                (header::STRICT_TRANSPORT_SECURITY, header_value("Strict-Transport-Security", &text)?);
             if options.force_sts_header { self.always.push(header) } else { self.on_https.push(header) }
         }
         if !options.public_key.is_empty() {
@@ -104,7 +105,8 @@ impl Secure {
             request.headers.get(name).and_then(|value| value.to_str().ok()).filter(|host| !host.is_empty())
         });
         let host = told.unwrap_or_else(|| request.host());
-        self.allowed_hosts.is_empty() || self.allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host))
+        self.allowed_hosts.is_empty()
+            || self.allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host))
     }
 
     fn is_https(&self, request: &Request) -> bool {
@@ -215,7 +217,8 @@ mod tests {
     fn https_is_told_by_headers_and_development_turns_checks_off() {
         let proxied = json!({ "sslProxyHeaders": { "X-Forwarded-Proto": "https" }, "stsSeconds": 5, "publicKey": "pk" });
         for (proto, sts) in [("https", "max-age=5"), ("http", "")] {
-            let (response, _) = pass(&layer("headers", proxied.clone()), get_with("/", &[("x-forwarded-proto", proto)]));
+            let (response, _) =
+                pass(&layer("headers", proxied.clone()), get_with("/", &[("x-forwarded-proto", proto)]));
             assert_eq!(header(&response.headers, "strict-transport-security"), sts);
             assert_eq!(response.headers.contains_key("public-key-pins"), !sts.is_empty());
         }
@@ -226,8 +229,10 @@ mod tests {
 
     #[test]
     fn each_response_has_its_own_nonce() {
-        let layer = layer("headers", json!({ "contentSecurityPolicy": "script-src $NONCE; style-src $NONCE" }));
-        let policy = || header(&pass(&layer, get_with("/", &[])).0.headers, "content-security-policy").to_owned();
+        let layer =
+            layer("headers", json!({ "contentSecurityPolicy": "script-src $NONCE; style-src $NONCE" }));
+        let policy =
+            || header(&pass(&layer, get_with("/", &[])).0.headers, "content-security-policy").to_owned();
         let (first, second) = (policy(), policy());
         assert_ne!(first, second);
         let nonce = first.strip_prefix("script-src 'nonce-").unwrap().split('\'').next().unwrap();
