@@ -1,5 +1,7 @@
 //! The HTTP/1.1 server over an in-memory connection, byte by byte.
 
+#![expect(clippy::disallowed_methods, reason = "a test has no doctor to list its tasks")]
+
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -616,4 +618,15 @@ async fn bodies_of_ended_exchanges_are_dead() {
     let mut first = kept.recv().await.unwrap();
     let _second = kept.recv().await.unwrap();
     assert_eq!(first.frame().await.unwrap().unwrap_err().fault, Fault::ClientGone);
+}
+
+#[test]
+fn a_connection_costs_little_while_it_idles() {
+    let handler = Fun(describe);
+    let options = ServerOptions::default();
+    let (_, server) = duplex(64);
+    let future =
+        h1::server::serve(server, BytesMut::new(), conn(), &handler, &options, CancellationToken::new());
+    let size = std::mem::size_of_val(&future);
+    assert!(size <= 2048, "{size} bytes");
 }

@@ -173,7 +173,7 @@ pub fn encode_request(
     match plan {
         BodyPlan::Length(length) => content_length(out, length),
         BodyPlan::None if matches!(*method, Method::POST | Method::PUT | Method::PATCH) => {
-            content_length(out, 0)
+            content_length(out, 0);
         }
         BodyPlan::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         BodyPlan::None | BodyPlan::UntilClose => {}

@@ -31,13 +31,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<'_, IO> {
     /// Sends a response to its end; false when the connection has ended with it.
     pub(super) async fn send(&mut self, response: Response, facts: ResponseFacts) -> bool {
         let Response { status, headers, body, tunnel, done, .. } = response;
-        if status == StatusCode::SWITCHING_PROTOCOLS
-            && !facts.http10
-            && self.shared.0.lock().decoder.is_done()
+        let may_switch = !facts.http10 && self.shared.0.lock().decoder.is_done();
+        if let Some(tunnel) = tunnel
+            && status == StatusCode::SWITCHING_PROTOCOLS
+            && may_switch
         {
-            if let Some(tunnel) = tunnel {
-                return Box::pin(self.tunnel(&headers, tunnel, done)).await;
-            }
+            return Box::pin(self.tunnel(&headers, tunnel, done)).await;
         }
         let (mut sending, keep_alive) = self.start(status, headers, body, facts);
         poll_fn(|cx| self.poll_send(&mut sending, cx)).await;

@@ -162,7 +162,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> HttpBody for RequestBo
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.hint.clone()
+        self.hint
     }
 
     fn is_end_stream(&self) -> bool {
