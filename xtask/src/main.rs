@@ -1,7 +1,8 @@
-//! Checks and generators of the repository: `cargo run -p xtask -- layers`, `… docs [--check]`.
+//! Checks and generators of the repository: `cargo run -p xtask -- layers`, `… docs [--check]`, `… links`.
 
 mod docs;
 mod layers;
+mod links;
 
 use std::process::ExitCode;
 
@@ -10,9 +11,10 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["layers"] => layers::check(),
+        ["links"] => links::check(),
         ["docs"] => docs::generate(false),
         ["docs", "--check"] => docs::generate(true),
-        _ => Err(anyhow::anyhow!("usage: xtask layers | xtask docs [--check]")),
+        _ => Err(anyhow::anyhow!("usage: xtask layers | xtask links | xtask docs [--check]")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -82,11 +82,12 @@ async fn exchange(transport: &Arc<Transport>, server: &Target, options: &ProbeOp
         let response = client::send(transport, &Arc::new(target), request)
             .await
             .map_err(|failed| Box::<str>::from(failed.error.to_string()))?;
-        if options.follow_redirects && response.status.is_redirection() {
-            if let Some(next) = redirect_target(&url, &response.headers) {
-                url = next;
-                continue;
-            }
+        if options.follow_redirects
+            && response.status.is_redirection()
+            && let Some(next) = redirect_target(&url, &response.headers)
+        {
+            url = next;
+            continue;
         }
         return judge(response.status, options);
     }
@@ -121,12 +122,7 @@ fn request(target: &Target, url: &str, options: &ProbeOptions) -> Result<Request
     let after_scheme = url.split_once("://").map_or(url, |(_, rest)| rest);
     let path = after_scheme.find('/').map_or("/", |at| &after_scheme[at..]);
     let uri: Uri = path.parse().map_err(|_| Box::<str>::from(format!("`{path}` is not a valid path")))?;
-    let conn = Conn {
-        entry_point: "health".into(),
-        peer: ([127, 0, 0, 1], 0).into(),
-        local: ([127, 0, 0, 1], 0).into(),
-        tls: None,
-    };
+    let conn = Conn::new("health", ([127, 0, 0, 1], 0).into(), ([127, 0, 0, 1], 0).into(), None);
     let mut request = Request::new(options.method.clone(), uri, Arc::new(conn));
     let host = options.hostname.as_deref().unwrap_or(&target.authority);
     let host = HeaderValue::try_from(host).map_err(|_| Box::<str>::from("host name is not a valid header"))?;

@@ -56,12 +56,7 @@ async fn ask(url: &str) -> anyhow::Result<StatusCode> {
     let input = ClientTlsInput { insecure_skip_verify: true, ..ClientTlsInput::default() };
     let tls = ClientTls::build(&input).map_err(|problem| anyhow::anyhow!(problem.message))?;
     let transport = Arc::new(Transport::new(0, &tls, TransportOptions::default()));
-    let conn = Conn {
-        entry_point: "healthcheck".into(),
-        peer: ([127, 0, 0, 1], 0).into(),
-        local: ([127, 0, 0, 1], 0).into(),
-        tls: None,
-    };
+    let conn = Conn::new("healthcheck", ([127, 0, 0, 1], 0).into(), ([127, 0, 0, 1], 0).into(), None);
     let mut request = Request::new(Method::HEAD, Uri::from_static("/ping"), Arc::new(conn));
     request.headers.insert(header::HOST, HeaderValue::try_from(&*target.authority)?);
     match client::send(&transport, &target, request).await {

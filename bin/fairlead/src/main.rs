@@ -37,7 +37,6 @@ fn main() -> ExitCode {
     })
 }
 
-#[expect(clippy::print_stderr, reason = "a command-line tool tells its user")]
 fn tell_error(error: &anyhow::Error) {
     anstream::eprintln!("fairlead: {error:#}");
 }

@@ -142,7 +142,6 @@ fn log_options(statics: &Static) -> log::LogOptions {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the log is not open yet")]
 fn tell(text: &str) {
     anstream::eprint!("{text}");
 }

@@ -163,7 +163,5 @@ pub(crate) fn fingerprint(parts: impl IntoIterator<Item = u64>) -> u64 {
 /// The hash of a text, for fingerprints.
 #[must_use]
 pub(crate) fn text_hash(text: &str) -> u64 {
-    let mut hasher = foldhash::quality::FixedState::with_seed(0x6c69_6e65).build_hasher();
-    text.hash(&mut hasher);
-    hasher.finish()
+    foldhash::quality::FixedState::with_seed(0x6c69_6e65).hash_one(text)
 }

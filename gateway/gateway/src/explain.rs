@@ -174,12 +174,7 @@ impl Question {
             options: "default".into(),
             client: None,
         });
-        let conn = Conn {
-            entry_point: entry_point.into(),
-            peer: (self.client, 0).into(),
-            local: (Ipv4Addr::LOCALHOST, 0).into(),
-            tls,
-        };
+        let conn = Conn::new(entry_point, (self.client, 0).into(), (Ipv4Addr::LOCALHOST, 0).into(), tls);
         let mut request = Request::new(self.method.clone(), uri, Arc::new(conn));
         let host = self.url.authority().map(http::uri::Authority::as_str).unwrap_or_default();
         if let Ok(host) = HeaderValue::try_from(host) {

@@ -342,13 +342,15 @@ fn door(shared: &Shared, stopping: &Stopping, entry_point: Arc<EntryPoint>) -> A
 /// Counts requests that no handler saw.
 fn on_reject(metrics: &Metrics, entry_point: &str) -> OnReject {
     let words = |status: u16| match status {
+        405 => "tunnel",
         408 => "timeout",
+        414 => "uri-too-long",
         431 => "headers-too-large",
         501 => "not-implemented",
         505 => "version",
         _ => "malformed",
     };
-    let kinds = [400, 408, 431, 501, 505];
+    let kinds = [400, 405, 408, 414, 431, 501, 505];
     let counters: Vec<_> = kinds.iter().map(|k| (*k, metrics.rejected_requests(entry_point, words(*k)))).collect();
     Arc::new(move |_conn, status| {
         let counter = counters.iter().find(|(kind, _)| *kind == status.as_u16()).or(counters.first());
@@ -371,8 +373,7 @@ pub(crate) fn shared(
         internal.insert("whoami", Arc::new(Whoami::new(hostname.clone())));
         internal.insert("ready", Arc::new(Ready { shared: weak.clone() }));
         if let Some(ping) = &statics.ping {
-            let terminating = u16::try_from(ping.terminating_status_code).ok();
-            let terminating = terminating.and_then(|code| StatusCode::from_u16(code).ok());
+            let terminating = StatusCode::from_u16(ping.terminating_status_code);
             let terminating = terminating.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
             internal.insert("ping", Arc::new(Ping { shared: weak.clone(), terminating }));
         }

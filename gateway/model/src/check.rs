@@ -11,14 +11,14 @@ mod stream;
 mod tie;
 mod tls;
 
-use std::collections::HashSet;
+use std::borrow::Cow;
 
 use fairlead_diag::{Code, Finding, Findings, Origin};
 
 pub use self::tls::{CIPHER_SUITES, VERSIONS};
 use crate::codes;
 use crate::dynamic::{Merged, Object, Objects};
-use crate::name::{self, INTERNAL, qualify};
+use crate::name::{self, INTERNAL};
 use crate::statics::{MAX_PRIORITY, Protocol, Static};
 
 /// Priorities above this are for internal routers only.
@@ -41,7 +41,17 @@ pub struct Surroundings<'a> {
 /// Reports what cannot work.
 #[must_use]
 pub fn dynamic(merged: &Merged, surroundings: Surroundings<'_>) -> Findings {
-    let mut check = Check { merged, surroundings, findings: Findings::new() };
+    let points = |protocol| {
+        let points = surroundings.statics.entry_points.iter();
+        points.filter(|(_, point)| point.address.protocol == protocol).map(|(name, _)| &**name).collect()
+    };
+    let mut check = Check {
+        merged,
+        surroundings,
+        tcp_points: points(Protocol::Tcp),
+        udp_points: points(Protocol::Udp),
+        findings: Findings::new(),
+    };
     http::check(&mut check);
     stream::check(&mut check);
     tls::check(&mut check);
@@ -53,10 +63,12 @@ pub fn dynamic(merged: &Merged, surroundings: Surroundings<'_>) -> Findings {
 struct Check<'a> {
     merged: &'a Merged,
     surroundings: Surroundings<'a>,
+    tcp_points: Vec<&'a str>,
+    udp_points: Vec<&'a str>,
     findings: Findings,
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
     fn push(&mut self, code: &'static Code, message: impl Into<String>, subject: &str, origin: &Origin) {
         self.findings.push(Finding::new(code, message).about(subject).at(origin));
     }
@@ -78,9 +90,12 @@ impl Check<'_> {
         });
     }
 
-    fn points(&self, protocol: Protocol) -> HashSet<&str> {
-        let points = self.surroundings.statics.entry_points.iter();
-        points.filter(|(_, point)| point.address.protocol == protocol).map(|(name, _)| &**name).collect()
+    /// Names of the entry points of a protocol.
+    fn points(&self, protocol: Protocol) -> &[&'a str] {
+        match protocol {
+            Protocol::Tcp => &self.tcp_points,
+            Protocol::Udp => &self.udp_points,
+        }
     }
 
     fn has_service<T>(&self, known: &Objects<T>, qualified: &str) -> bool {
@@ -105,8 +120,11 @@ fn suggestion<'a, T>(qualified: &str, known: &'a Objects<T>) -> Option<&'a str> 
 }
 
 /// A reference of an object: as qualified as it can be from the object's own provider.
-fn reference(name: &str, referrer: &str) -> String {
-    qualify(name, name::provider(referrer)).to_string()
+fn reference<'n>(name: &'n str, referrer: &str) -> Cow<'n, str> {
+    match name.contains(name::SEPARATOR) {
+        true => Cow::Borrowed(name),
+        false => Cow::Owned(format!("{name}{}{}", name::SEPARATOR, name::provider(referrer))),
+    }
 }
 
 fn is_internal(qualified: &str) -> bool {

@@ -120,7 +120,7 @@ impl<T> Empty for Option<T> {
     }
 }
 
-impl<K, V> Empty for IndexMap<K, V> {
+impl<K, V, S> Empty for IndexMap<K, V, S> {
     fn is_empty(&self) -> bool {
         self.is_empty()
     }
@@ -133,7 +133,7 @@ impl Empty for serde_json::Value {
 }
 
 /// Named sections, in the order of declaration.
-pub type Named<T> = IndexMap<Arc<str>, T>;
+pub type Named<T> = IndexMap<Arc<str>, T, foldhash::fast::RandomState>;
 
 /// Decodes a map of sections, each of which may be a map, `true`, or `false` (which leaves it out).
 pub(crate) fn sections<'de, D, T>(deserializer: D) -> Result<Named<T>, D::Error>

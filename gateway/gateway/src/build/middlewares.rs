@@ -146,7 +146,7 @@ pub(super) fn layers(
     router: &str,
     names: &[Arc<str>],
     known: &HashMap<Arc<str>, BuiltMiddleware>,
-) -> Result<Vec<Arc<dyn Middleware>>, (String, Finding)> {
+) -> Result<Vec<Arc<dyn Middleware>>, Box<(String, Finding)>> {
     let mut layers = Vec::with_capacity(names.len());
     for name in names {
         let middleware = known.get(name);
@@ -155,7 +155,7 @@ pub(super) fn layers(
                 "invalid middleware \"{name}\" configuration: invalid middleware type or middleware does not exist"
             );
             let finding = Finding::new(&codes::ROUTER_OFF, format!("router `{router}` is left out: its middleware `{name}` cannot be used"));
-            return Err((error, finding));
+            return Err(Box::new((error, finding)));
         };
         let context = Context { name, router, state: &shared.middlewares };
         match options.build(&context) {
@@ -163,14 +163,14 @@ pub(super) fn layers(
             Ok(Built::Chain(_)) => {}
             Err(BuildError::Invalid(why)) => {
                 let finding = Finding::new(&codes::MIDDLEWARE_OFF, format!("middleware `{name}`: {why}"));
-                return Err((format!("invalid middleware \"{name}\" configuration: {why}"), finding));
+                return Err((format!("invalid middleware \"{name}\" configuration: {why}"), finding).into());
             }
             Err(BuildError::NotYet) => {
                 let kind = middleware.map(|middleware| middleware.kind.clone()).unwrap_or_default();
                 let message = format!("middleware `{name}` is of type `{kind}`, which this version cannot run");
                 let finding = Finding::new(&codes::NOT_YET, message)
                     .help("remove the middleware from the router, or serve this router elsewhere for now");
-                return Err((format!("middleware \"{name}\": {kind} is not supported yet"), finding));
+                return Err((format!("middleware \"{name}\": {kind} is not supported yet"), finding).into());
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use fairlead_diag::{Finding, Findings};
+use fairlead_http::{Handler, Middleware};
 use fairlead_model::dynamic::{Object, Router as Options};
 use fairlead_model::statics::{EntryPoint as EntryOptions, RuleSyntax, Static};
 use fairlead_model::{Merged, name};
@@ -107,6 +108,9 @@ impl<'a> House<'a> {
         Site { house: self, name, object, entry_points, entry, middlewares, service }
     }
 }
+
+/// What a router runs: its layers, outermost first, and its service.
+type Parts = (Vec<Arc<dyn Middleware>>, Arc<dyn Handler>);
 
 /// One router on its way to be built.
 struct Site<'a> {
@@ -251,7 +255,7 @@ impl Site<'_> {
         &self,
         status: &mut Status,
         findings: &mut Findings,
-    ) -> Option<(Vec<Arc<dyn fairlead_http::Middleware>>, Arc<dyn fairlead_http::Handler>)> {
+    ) -> Option<Parts> {
         let service = self.service(status);
         let names = match &self.middlewares {
             Ok(names) => names,
@@ -263,7 +267,8 @@ impl Site<'_> {
         let made = middlewares::layers(self.house.shared, &self.name, names, &self.house.built.middlewares);
         let layers = match made {
             Ok(layers) => layers,
-            Err((error, finding)) => {
+            Err(refused) => {
+                let (error, finding) = *refused;
                 findings.push(finding.at(&self.object.origin_of(&["middlewares"])).about(format!("router {}", self.name)));
                 status.fail(error);
                 return None;
@@ -277,7 +282,7 @@ impl Site<'_> {
     }
 
     /// The service, when it exists and could be built. Findings about it come from the model's checks and from the service itself.
-    fn service(&self, status: &mut Status) -> Option<Arc<dyn fairlead_http::Handler>> {
+    fn service(&self, status: &mut Status) -> Option<Arc<dyn Handler>> {
         if self.object.value.service.is_empty() {
             status.fail("the service is missing on the router");
             return None;

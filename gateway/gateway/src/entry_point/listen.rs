@@ -44,6 +44,13 @@ pub struct Door {
     pub drain: CancellationToken,
 }
 
+impl Door {
+    /// Counts a connection that never came to a request.
+    fn reject(&self, reason: &'static str) {
+        self.entry_point.shared.metrics.rejected_requests(&self.entry_point.name, reason).increment();
+    }
+}
+
 /// Limits of the HTTP engines from an entry point's options.
 #[must_use]
 pub fn server_options(options: &Options, on_reject: fairlead_http::OnReject) -> ServerOptions {
@@ -120,6 +127,7 @@ async fn converse(accepted: Accepted, door: Arc<Door>) {
         match read {
             Ok(proxied) => stream = proxied,
             Err(error) => {
+                door.reject("proxy-header");
                 tracing::debug!(%peer, %error, "connection refused: no usable PROXY header");
                 return;
             }
@@ -138,7 +146,7 @@ async fn converse(accepted: Accepted, door: Arc<Door>) {
     } else {
         (stream, None, None)
     };
-    let conn = Arc::new(Conn { entry_point: Arc::clone(&door.entry_point.name), peer, local, tls });
+    let conn = Arc::new(Conn::new(Arc::clone(&door.entry_point.name), peer, local, tls));
     let handler = Arc::clone(&door.entry_point) as Arc<dyn Handler>;
     let drain = door.drain.clone();
     server::serve(stream, conn, alpn.as_deref(), handler, &door.options, drain).await;
@@ -152,9 +160,8 @@ async fn handshake(stream: Stream, door: &Door, peer: SocketAddr) -> Option<(Str
     match accepted {
         Ok(done) => Some(done),
         Err(error) => {
-            let entry_point = &door.entry_point.name;
-            door.entry_point.shared.metrics.rejected_requests(entry_point, "tls-handshake").increment();
-            tracing::debug!(%entry_point, %peer, %error, "tls handshake failed");
+            door.reject("tls-handshake");
+            tracing::debug!(entry_point = %door.entry_point.name, %peer, %error, "tls handshake failed");
             None
         }
     }

@@ -5,7 +5,7 @@ use fairlead_http::path::{self, DeniedEscapes};
 use fairlead_http::{Request, Response};
 use fairlead_model::statics::{EntryPoint, UnderscoreHeaders};
 use http::header::HeaderName;
-use http::{HeaderValue, StatusCode, Uri};
+use http::{HeaderValue, Method, StatusCode, Uri};
 
 /// The clean-up of requests on one entry point.
 #[derive(Debug)]
@@ -57,6 +57,9 @@ impl Policy {
     /// # Errors
     /// The answer to a request that is refused.
     pub fn admit(&self, request: &mut Request) -> Result<(), Box<Response>> {
+        if request.method == Method::CONNECT {
+            return Err(Box::new(Response::text(StatusCode::NOT_IMPLEMENTED, "Not Implemented")));
+        }
         self.underscores(request)?;
         self.clean_target(request)?;
         self.forwarded.apply(request);
@@ -123,17 +126,11 @@ mod tests {
     use std::sync::Arc;
 
     use fairlead_http::Conn;
-    use http::Method;
 
     use super::*;
 
     fn request(target: &str) -> Request {
-        let conn = Conn {
-            entry_point: "web".into(),
-            peer: "192.0.2.1:99".parse().unwrap(),
-            local: "127.0.0.1:80".parse().unwrap(),
-            tls: None,
-        };
+        let conn = Conn::new("web", "192.0.2.1:99".parse().unwrap(), "127.0.0.1:80".parse().unwrap(), None);
         Request::new(Method::GET, target.parse().unwrap(), Arc::new(conn))
     }
 

@@ -108,12 +108,7 @@ mod tests {
     use super::*;
 
     fn asked(path: &'static str) -> Request {
-        let conn = Conn {
-            entry_point: "web".into(),
-            peer: "192.0.2.1:99".parse().unwrap(),
-            local: "127.0.0.1:80".parse().unwrap(),
-            tls: None,
-        };
+        let conn = Conn::new("web", "192.0.2.1:99".parse().unwrap(), "127.0.0.1:80".parse().unwrap(), None);
         let mut request = Request::new(Method::GET, Uri::from_static(path), Arc::new(conn));
         request.headers.insert(header::HOST, HeaderValue::from_static("a.test"));
         request.headers.insert("x-real-ip", HeaderValue::from_static("192.0.2.1"));

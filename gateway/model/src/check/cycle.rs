@@ -9,26 +9,26 @@ use crate::dynamic::{Object, Objects, TcpService, UdpService};
 pub(super) fn check(check: &mut Check<'_>) {
     let merged = check.merged;
     let http = edges(&merged.http.services, |name, object| {
-        object.value.kind.services().into_iter().map(|(child, _)| reference(child, name)).collect()
+        object.value.kind.services().into_iter().map(|(child, _)| reference(child, name).into_owned()).collect()
     });
     check.cycles("service", &http, &merged.http.services);
     let tcp = edges(&merged.tcp.services, |name, object| match &*object.value {
         TcpService::LoadBalancer(_) => Vec::new(),
         TcpService::Weighted(weighted) => {
-            weighted.services.iter().map(|child| reference(&child.name, name)).collect()
+            weighted.services.iter().map(|child| reference(&child.name, name).into_owned()).collect()
         }
     });
     check.cycles("tcp service", &tcp, &merged.tcp.services);
     let udp = edges(&merged.udp.services, |name, object| match &*object.value {
         UdpService::LoadBalancer(_) => Vec::new(),
         UdpService::Weighted(weighted) => {
-            weighted.services.iter().map(|child| reference(&child.name, name)).collect()
+            weighted.services.iter().map(|child| reference(&child.name, name).into_owned()).collect()
         }
     });
     check.cycles("udp service", &udp, &merged.udp.services);
     let chains = edges(&merged.http.middlewares, |name, object| match object.value.is("chain") {
         true => {
-            object.value.names("middlewares").into_iter().map(|(child, _)| reference(child, name)).collect()
+            object.value.names("middlewares").into_iter().map(|(child, _)| reference(child, name).into_owned()).collect()
         }
         false => Vec::new(),
     });

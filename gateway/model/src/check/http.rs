@@ -1,5 +1,6 @@
 //! HTTP routers, services, middlewares and transports.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::router::Parts;
@@ -26,7 +27,7 @@ pub(super) fn check(check: &mut Check<'_>) {
 }
 
 /// Routers that others name as their parent; those need no service.
-fn parents(check: &Check<'_>) -> HashSet<String> {
+fn parents<'a>(check: &Check<'a>) -> HashSet<Cow<'a, str>> {
     let routers = check.merged.http.routers.iter();
     routers
         .flat_map(|(name, router)| router.value.parent_refs.iter().map(|parent| reference(parent, name)))
@@ -93,7 +94,7 @@ impl Check<'_> {
         if !balancer.servers_transport.is_empty() {
             let transport = reference(&balancer.servers_transport, name);
             let known = &self.merged.http.servers_transports;
-            if !known.contains_key(transport.as_str()) && !super::is_internal(&transport) {
+            if !known.contains_key(&*transport) && !super::is_internal(&transport) {
                 let origin = object.value_origin(&["loadBalancer", "serversTransport"]);
                 let message = format!("servers transport not found {transport}");
                 self.dangling(message, &subject, &origin, &transport, known);

@@ -30,7 +30,7 @@ impl Check<'_> {
             .entry_points
             .iter()
             .enumerate()
-            .filter(|(_, name)| !known.contains(name.as_str()))
+            .filter(|(_, name)| !known.contains(&name.as_str()))
             .map(|(index, name)| (index, name.clone()))
             .collect();
         let listens = match parts.entry_points.len() {
@@ -70,13 +70,12 @@ impl Check<'_> {
     }
 
     pub(super) fn service<T, S>(&mut self, parts: &Parts<'_>, object: &Object<T>, known: &Objects<S>) {
-        let subject = parts.subject();
         if parts.service.is_empty() {
             let message = match parts.protocol {
                 Protocol::Udp => "the service is missing on the udp router",
                 Protocol::Tcp => "the service is missing on the router",
             };
-            self.push(&codes::NO_SERVICE, message, &subject, &object.origin);
+            self.push(&codes::NO_SERVICE, message, &parts.subject(), &object.origin);
             return;
         }
         let service = reference(parts.service, parts.name);
@@ -84,7 +83,7 @@ impl Check<'_> {
             let origin = object.value_origin(&["service"]);
             self.dangling(
                 format!("the service {service:?} does not exist"),
-                &subject,
+                &parts.subject(),
                 &origin,
                 &service,
                 known,
@@ -140,7 +139,7 @@ impl Check<'_> {
         let [options_at, resolver_at] = at;
         if !options.is_empty() {
             let qualified = match options {
-                crate::dynamic::tls::DEFAULT => options.to_owned(),
+                crate::dynamic::tls::DEFAULT => options.into(),
                 _ => reference(options, name),
             };
             let known = &self.merged.tls.options;

@@ -62,7 +62,7 @@ impl Check<'_> {
                 self.addresses(&subject, name, addresses, object);
                 let transport = reference(&balancer.servers_transport, name);
                 let known = &self.merged.tcp.servers_transports;
-                if !balancer.servers_transport.is_empty() && !known.contains_key(transport.as_str()) {
+                if !balancer.servers_transport.is_empty() && !known.contains_key(&*transport) {
                     let origin = object.value_origin(&["loadBalancer", "serversTransport"]);
                     let message = format!("servers transport not found {transport}");
                     self.dangling(message, &subject, &origin, &transport, known);

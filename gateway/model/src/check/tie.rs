@@ -19,7 +19,8 @@ pub(super) fn check(check: &mut Check<'_>) {
     let merged = check.merged;
     let statics = check.surroundings.statics;
     let default = statics.default_entry_points();
-    let mut groups: HashMap<Key<'_>, Vec<(&Arc<str>, &Object<Router>)>> = HashMap::new();
+    let mut groups: HashMap<Key<'_>, Vec<(&Arc<str>, &Object<Router>)>, foldhash::fast::RandomState> =
+        HashMap::default();
     for (name, object) in &merged.http.routers {
         let router = &object.value;
         if router.rule.trim().is_empty() || !router.parent_refs.is_empty() {

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde::{Serialize, Serializer};
 
 /// Objects by name, in the order of declaration.
-pub type Objects<T> = IndexMap<Arc<str>, Object<T>>;
+pub type Objects<T> = IndexMap<Arc<str>, Object<T>, foldhash::fast::RandomState>;
 
 /// A declared object. Cheap to clone.
 #[derive(Debug)]

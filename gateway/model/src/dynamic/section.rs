@@ -38,9 +38,9 @@ impl<'a> Section<'a> {
 
     /// The objects declared under `key`. Those that cannot be read are left out with findings.
     pub(super) fn objects<T: Declared>(&self, key: &'static str, findings: &mut Findings) -> Objects<T> {
-        let Some(entry) = self.node.and_then(|node| node.entry(key)) else { return Objects::new() };
+        let Some(entry) = self.node.and_then(|node| node.entry(key)) else { return Objects::default() };
         let path = self.below(key);
-        let mut objects = Objects::new();
+        let mut objects = Objects::default();
         for entry in map_entries(&entry.node, &path, findings) {
             let here = [path.as_slice(), &[&*entry.key]].concat();
             if let Some(object) = read(&entry.key, &entry.node, &here, &entry.key_origin, findings) {

@@ -96,7 +96,10 @@ fn decode(path: &Path, text: &str, findings: &mut Findings) -> Option<Dynamic> {
         }
     };
     match fairlead_conf::parse_file_text(&name, &rendered) {
-        Ok(node) => Some(Dynamic::decode(&node, findings)),
+        Ok(node) => {
+            findings.extend(fairlead_model::not_yet::findings_dynamic(&node));
+            Some(Dynamic::decode(&node, findings))
+        }
         Err(finding) => {
             findings.push(finding);
             None
