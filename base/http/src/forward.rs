@@ -2,10 +2,9 @@
 //!
 //! [`Forwarded::apply`] runs once when a request enters; [`to_backend`] and [`to_client`] run where the request leaves and the answer comes back.
 
-use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use http::header::{self, HeaderName};
+use http::header::{self, Entry, HeaderName};
 use http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 
@@ -17,8 +16,6 @@ const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port")
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_SERVER: HeaderName = HeaderName::from_static("x-forwarded-server");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 /// What an untrusted client may not claim. Underscore spellings are dropped too, since backends read them alike.
 const CLAIMS: [&str; 11] = [
@@ -79,15 +76,11 @@ impl Forwarded {
             (true, true) => "wss",
         };
         let headers = &mut request.headers;
-        if !headers.contains_key(X_REAL_IP) {
-            headers.insert(X_REAL_IP, ip_value(request.conn.peer));
-        }
-        headers.entry(X_FORWARDED_PROTO).or_insert(HeaderValue::from_static(proto));
+        headers.entry(X_REAL_IP).or_insert_with(|| request.conn.client_value().clone());
+        let proto = headers.entry(X_FORWARDED_PROTO).or_insert(HeaderValue::from_static(proto));
+        let secure = secure || *proto == "https" || *proto == "wss";
         if let Some(host) = headers.get(header::HOST).cloned() {
-            if !headers.contains_key(X_FORWARDED_PORT) {
-                let port = forwarded_port(&host, headers, secure);
-                headers.insert(X_FORWARDED_PORT, port);
-            }
+            headers.entry(X_FORWARDED_PORT).or_insert_with(|| forwarded_port(&host, secure));
             headers.entry(X_FORWARDED_HOST).or_insert(host);
         }
         if let Some(server) = &self.server {
@@ -105,6 +98,15 @@ impl Forwarded {
 
 /// Makes the headers fit for the backend: hop-by-hop headers go (an upgrade stays), `X-Forwarded-For` grows by the client.
 pub fn to_backend(request: &mut Request) {
+    if request.headers.keys().any(is_hop_by_hop) {
+        end_hop(request);
+    }
+    if request.extensions.get::<KeepForwardedFor>().is_none() {
+        append_forwarded_for(&mut request.headers, request.conn.client_value());
+    }
+}
+
+fn end_hop(request: &mut Request) {
     let upgrade = request.upgrade().is_some().then(|| request.headers.get(header::UPGRADE).cloned()).flatten();
     let trailers = request.headers.get(header::TE).is_some_and(asks_for_trailers);
     if let Some(keeps) = request.extensions.remove::<ConnectionKeeps>() {
@@ -120,13 +122,13 @@ pub fn to_backend(request: &mut Request) {
         request.headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
         request.headers.insert(header::UPGRADE, upgrade);
     }
-    if request.extensions.get::<KeepForwardedFor>().is_none() {
-        append_forwarded_for(&mut request.headers, request.conn.peer);
-    }
 }
 
 /// Makes the headers of an answer fit for the client. A 101 keeps its upgrade.
 pub fn to_client(headers: &mut HeaderMap, switching: bool) {
+    if !headers.keys().any(is_hop_by_hop) {
+        return;
+    }
     let upgrade = if switching { headers.get(header::UPGRADE).cloned() } else { None };
     remove_named_by_connection(headers, &[]);
     remove_hop_by_hop(headers);
@@ -153,7 +155,7 @@ fn drop_claims(headers: &mut HeaderMap) {
     }
 }
 
-fn forwarded_port(host: &HeaderValue, headers: &HeaderMap, secure: bool) -> HeaderValue {
+fn forwarded_port(host: &HeaderValue, secure: bool) -> HeaderValue {
     let bytes = host.as_bytes();
     let port = memchr::memrchr(b':', bytes).map(|at| &bytes[at + 1..]);
     if let Some(port) = port
@@ -163,29 +165,25 @@ fn forwarded_port(host: &HeaderValue, headers: &HeaderMap, secure: bool) -> Head
     {
         return value;
     }
-    let claimed = headers.get(X_FORWARDED_PROTO).is_some_and(|proto| proto == "https" || proto == "wss");
-    HeaderValue::from_static(if claimed || secure { "443" } else { "80" })
+    HeaderValue::from_static(if secure { "443" } else { "80" })
 }
 
-fn ip_value(peer: SocketAddr) -> HeaderValue {
-    let mut text = String::with_capacity(40);
-    let _ = write!(text, "{}", peer.ip().to_canonical());
-    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("0.0.0.0"))
-}
-
-fn append_forwarded_for(headers: &mut HeaderMap, peer: SocketAddr) {
-    if !headers.contains_key(X_FORWARDED_FOR) {
-        headers.insert(X_FORWARDED_FOR, ip_value(peer));
-        return;
-    }
+fn append_forwarded_for(headers: &mut HeaderMap, client: &HeaderValue) {
+    let mut entry = match headers.entry(X_FORWARDED_FOR) {
+        Entry::Vacant(entry) => {
+            entry.insert(client.clone());
+            return;
+        }
+        Entry::Occupied(entry) => entry,
+    };
     let mut list = Vec::with_capacity(64);
-    for value in headers.get_all(X_FORWARDED_FOR) {
+    for value in entry.iter() {
         list.extend_from_slice(value.as_bytes());
         list.extend_from_slice(b", ");
     }
-    list.extend_from_slice(ip_value(peer).as_bytes());
+    list.extend_from_slice(client.as_bytes());
     if let Ok(value) = HeaderValue::from_bytes(&list) {
-        headers.insert(X_FORWARDED_FOR, value);
+        entry.insert(value);
     }
 }
 
@@ -193,7 +191,7 @@ fn asks_for_trailers(value: &HeaderValue) -> bool {
     value.to_str().is_ok_and(|text| text.split(',').any(|token| token.trim().eq_ignore_ascii_case("trailers")))
 }
 
-/// Headers that `Connection` names belong to this hop (RFC 9110, 7.6.1).
+/// Headers that `Connection` names belong to this hop (RFC 9110, 7.6.1); what the gateway itself says cannot be taken away so.
 fn remove_named_by_connection(headers: &mut HeaderMap, keeps: &[HeaderName]) {
     let plain = |value: &HeaderValue| {
         let bytes = value.as_bytes();
@@ -208,25 +206,30 @@ fn remove_named_by_connection(headers: &mut HeaderMap, keeps: &[HeaderName]) {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|text| text.split(','))
         .filter_map(|token| HeaderName::try_from(token.trim()).ok())
-        .filter(|name| !keeps.contains(name))
+        .filter(|name| !keeps.contains(name) && !CLAIMS.contains(&name.as_str()))
         .collect();
     for name in named {
         headers.remove(name);
     }
 }
 
+/// Headers that end here. `Trailer` stays: it announces what the body brings, and trailers are passed on.
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "proxy-connection"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "te"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    for name in [
-        header::CONNECTION,
-        PROXY_CONNECTION,
-        KEEP_ALIVE,
-        header::PROXY_AUTHENTICATE,
-        header::PROXY_AUTHORIZATION,
-        header::TE,
-        header::TRAILER,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-    ] {
+    while let Some(name) = headers.keys().find(|name| is_hop_by_hop(name)).cloned() {
         headers.remove(name);
     }
 }
@@ -241,12 +244,8 @@ mod tests {
     use crate::Conn;
 
     fn request(headers: &[(&str, &str)]) -> Request {
-        let conn = Conn {
-            entry_point: "web".into(),
-            peer: "192.0.2.7:4711".parse().unwrap(),
-            local: "127.0.0.1:80".parse().unwrap(),
-            tls: None,
-        };
+        let local = "127.0.0.1:80".parse().unwrap();
+        let conn = Conn::new("web", "192.0.2.7:4711".parse().unwrap(), local, None);
         let mut request = Request::new(Method::GET, Uri::from_static("/"), Arc::new(conn));
         for (name, value) in headers {
             request.headers.append(HeaderName::try_from(*name).unwrap(), HeaderValue::try_from(*value).unwrap());
