@@ -79,7 +79,7 @@ async fn exchange(transport: &Arc<Transport>, server: &Target, options: &ProbeOp
     for _ in 0..=MAX_REDIRECTS {
         let target = Target::parse(&url).map_err(|error| Box::<str>::from(error.to_string()))?;
         let request = request(&target, &url, options)?;
-        let response = client::send(transport, &Arc::new(target), request)
+        let response = client::send(transport, &Arc::new(target), &mut request)
             .await
             .map_err(|failed| Box::<str>::from(failed.error.to_string()))?;
         if options.follow_redirects

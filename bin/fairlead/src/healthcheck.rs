@@ -59,7 +59,7 @@ async fn ask(url: &str) -> anyhow::Result<StatusCode> {
     let conn = Conn::new("healthcheck", ([127, 0, 0, 1], 0).into(), ([127, 0, 0, 1], 0).into(), None);
     let mut request = Request::new(Method::HEAD, Uri::from_static("/ping"), Arc::new(conn));
     request.headers.insert(header::HOST, HeaderValue::try_from(&*target.authority)?);
-    match client::send(&transport, &target, request).await {
+    match client::send(&transport, &target, &mut request).await {
         Ok(response) => Ok(response.status),
         Err(failed) => bail!("{url}: {}", failed.error),
     }

@@ -7,7 +7,6 @@ pub mod listen;
 pub mod policy;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use fairlead_http::{BoxFuture, Handler, Request, Response};
 use fairlead_rules::{View, canonical_host, routing_path};
@@ -35,38 +34,41 @@ pub struct EntryPoint {
 
 impl Handler for EntryPoint {
     fn call(&self, request: Request) -> BoxFuture<'_, Response> {
-        Box::pin(self.serve(request))
+        let mut request = request;
+        if let Err(refused) = self.policy.admit(&mut request) {
+            let exchange = Exchange::begin(self, None, &mut request);
+            return Box::pin(std::future::ready(exchange.watch(*refused)));
+        }
+        let pinned = snapshot::pin(&self.shared.current);
+        Box::pin(async move {
+            let Some(routes) = pinned.entry_points.get(self.place) else {
+                return not_found();
+            };
+            let router = find(routes, &request);
+            let exchange = Exchange::begin(self, router, &mut request);
+            let response = match router.ok_or_else(not_found).and_then(|router| self.run(routes, router, request)) {
+                Ok(running) => running.await,
+                Err(refused) => refused,
+            };
+            exchange.watch(response)
+        })
     }
 }
 
 impl EntryPoint {
-    async fn serve(&self, mut request: Request) -> Response {
-        let started = Instant::now();
-        if let Err(refused) = self.policy.admit(&mut request) {
-            let exchange = Exchange::begin(self, None, &request, started);
-            return exchange.watch(*refused);
-        }
-        let pinned = snapshot::pin(&self.shared.current);
-        let Some(routes) = pinned.entry_points.get(self.place) else {
-            return not_found();
-        };
-        let router = find(routes, &request);
-        let exchange = Exchange::begin(self, router, &request, started);
-        let response = match router {
-            Some(router) => self.run(routes, router, request).await,
-            None => not_found(),
-        };
-        exchange.watch(response)
-    }
-
-    async fn run(&self, routes: &EntryRoutes, router: &Router, request: Request) -> Response {
+    fn run<'r>(
+        &self,
+        routes: &EntryRoutes,
+        router: &'r Router,
+        request: Request,
+    ) -> Result<BoxFuture<'r, Response>, Response> {
         if let Some(refused) = self.policy.refuse_escapes(&request) {
-            return refused;
+            return Err(refused);
         }
         if misdirected(routes, &request) {
-            return Response::go_error(StatusCode::MISDIRECTED_REQUEST, "Misdirected Request");
+            return Err(Response::go_error(StatusCode::MISDIRECTED_REQUEST, "Misdirected Request"));
         }
-        router.run(request).await
+        Ok(router.run(request))
     }
 }
 

@@ -58,8 +58,7 @@ impl Exchange {
     pub fn begin(
         entry_point: &EntryPoint,
         router: Option<&Arc<Router>>,
-        request: &Request,
-        started: Instant,
+        request: &mut Request,
     ) -> Self {
         let entry = &entry_point.observed;
         let observed = router.map_or_else(Observed::default, |router| router.observed.clone());
@@ -69,6 +68,7 @@ impl Exchange {
         if !counts && !observed.metrics && !log {
             return Exchange(None);
         }
+        request.watched = true;
         let line = log.then(|| Line {
             start: SystemTime::now(),
             router: router.map(|router| Arc::clone(&router.name)),
@@ -81,7 +81,7 @@ impl Exchange {
             method: request.method.clone(),
             version: request.version,
             protocol: protocol(request),
-            started,
+            started: Instant::now(),
             entry: if counts { entry.scope.clone() } else { Scope::default() },
             observed,
             service: router.map(|router| Arc::clone(&router.service_name)),

@@ -25,26 +25,33 @@ pub struct LoadBalancer {
 
 impl Handler for LoadBalancer {
     fn call(&self, request: Request) -> BoxFuture<'_, Response> {
-        Box::pin(self.forward(request))
+        let mut request = request;
+        match self.prepared(&mut request) {
+            Ok(endpoint) => Box::pin(async move {
+                let started = Instant::now();
+                match client::send(&self.transport, endpoint.target(), &mut request).await {
+                    Ok(response) => self.answered(response, request.watched, endpoint, started),
+                    Err(failed) => self.failed(&failed.error, Some(endpoint), started),
+                }
+            }),
+            Err(refused) => Box::pin(std::future::ready(*refused)),
+        }
     }
 }
 
 impl LoadBalancer {
-    async fn forward(&self, mut request: Request) -> Response {
+    /// The server to ask, with the request made ready for it; else the answer.
+    fn prepared(&self, request: &mut Request) -> Result<&Arc<Endpoint>, Box<Response>> {
         if request.method == Method::CONNECT && request.version < Version::HTTP_2 {
-            return Response::go_error(StatusCode::NOT_IMPLEMENTED, "Not Implemented");
+            return Err(Box::new(Response::go_error(StatusCode::NOT_IMPLEMENTED, "Not Implemented")));
         }
-        let Some(endpoint) = self.choose(&request) else {
+        let Some(endpoint) = self.choose(request) else {
             let error = Error::new(Fault::NoServer, "no server of the service is up");
-            return self.failed(&error, None, Instant::now());
+            return Err(Box::new(self.failed(&error, None, Instant::now())));
         };
-        if let Err(error) = self.prepare(&mut request, endpoint) {
-            return self.failed(&error, Some(endpoint), Instant::now());
-        }
-        let started = Instant::now();
-        match client::send(&self.transport, endpoint.target(), request).await {
-            Ok(response) => self.answered(response, endpoint, started),
-            Err(failed) => self.failed(&failed.error, Some(endpoint), started),
+        match self.prepare(request, endpoint) {
+            Ok(()) => Ok(endpoint),
+            Err(error) => Err(Box::new(self.failed(&error, Some(endpoint), Instant::now()))),
         }
     }
 
@@ -80,8 +87,17 @@ impl LoadBalancer {
         self.base_paths.get(place)?.as_deref()
     }
 
-    fn answered(&self, mut response: Response, endpoint: &Arc<Endpoint>, started: Instant) -> Response {
+    fn answered(
+        &self,
+        mut response: Response,
+        watched: bool,
+        endpoint: &Arc<Endpoint>,
+        started: Instant,
+    ) -> Response {
         forward::to_client(&mut response.headers, response.status == StatusCode::SWITCHING_PROTOCOLS);
+        if !watched {
+            return response;
+        }
         response.outcome = Some(Box::new(Outcome {
             service: Some(Arc::clone(&self.name)),
             server: Some(Arc::clone(&endpoint.target().url)),

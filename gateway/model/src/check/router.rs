@@ -143,7 +143,7 @@ impl Check<'_> {
                 _ => reference(options, name),
             };
             let known = &self.merged.tls.options;
-            if !known.contains_key(qualified.as_str()) {
+            if !known.contains_key(&*qualified) {
                 self.dangling(
                     format!("unknown TLS options: {qualified}"),
                     subject,
