@@ -22,10 +22,11 @@ test: test-packages ## install what the tests need and run them all
 	$(CARGO) build --workspace --all-targets
 	$(CARGO) test --workspace --no-fail-fast
 
-lint: ## formatting, clippy, layers, licences
+lint: ## formatting, clippy, layers, links, generated pages
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) run --quiet -p xtask -- layers
+	$(CARGO) run --quiet -p xtask -- links
 	$(CARGO) run --quiet -p xtask -- docs --check
 
 fmt: ## format everything

@@ -19,7 +19,9 @@ pub(crate) fn check() -> anyhow::Result<()> {
     for page in &pages {
         let text = std::fs::read_to_string(page)?;
         let dead = links(&text).into_iter().filter(|link| !leads_somewhere(page, link));
-        faults.extend(dead.map(|link| format!("{}: {link}", page.strip_prefix(root).unwrap_or(page).display())));
+        faults.extend(
+            dead.map(|link| format!("{}: {link}", page.strip_prefix(root).unwrap_or(page).display())),
+        );
     }
     if faults.is_empty() {
         return Ok(());
