@@ -9,6 +9,8 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Uri};
 
+use crate::path::has_invalid_escape;
+
 /// Makes `parts` what handlers expect: origin-form target, one `host`, one `cookie`. Whether the client waits for
 /// `100 Continue` is returned; the expectation ends here. `None` when the request is malformed (RFC 9113, 8.3.1).
 pub(super) fn normalize(parts: &mut Parts) -> Option<bool> {
@@ -33,8 +35,8 @@ pub(super) fn normalize(parts: &mut Parts) -> Option<bool> {
 }
 
 fn is_target(target: &PathAndQuery, method: &Method) -> bool {
-    let text = target.as_str();
-    text.starts_with('/') || (text == "*" && method == Method::OPTIONS)
+    let (text, path) = (target.as_str(), target.path());
+    (text.starts_with('/') && path.is_ascii() && !has_invalid_escape(path)) || (text == "*" && method == Method::OPTIONS)
 }
 
 /// HTTP/2 lets clients send cookies in crumbs; handlers and HTTP/1.1 backends want one line (RFC 9113, 8.2.3).
