@@ -112,7 +112,9 @@ fn is_unreserved(byte: u8) -> bool {
 /// Whether a `%` is not followed by two hexadecimal digits.
 pub(crate) fn has_invalid_escape(path: &str) -> bool {
     let mut all = memchr::memchr_iter(b'%', path.as_bytes());
-    all.any(|at| !path.as_bytes().get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)))
+    all.any(|at| {
+        !path.as_bytes().get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
+    })
 }
 
 fn needs_sanitising(path: &str) -> bool {

@@ -36,7 +36,8 @@ pub(super) fn normalize(parts: &mut Parts) -> Option<bool> {
 
 fn is_target(target: &PathAndQuery, method: &Method) -> bool {
     let (text, path) = (target.as_str(), target.path());
-    (text.starts_with('/') && path.is_ascii() && !has_invalid_escape(path)) || (text == "*" && method == Method::OPTIONS)
+    (text.starts_with('/') && path.is_ascii() && !has_invalid_escape(path))
+        || (text == "*" && method == Method::OPTIONS)
 }
 
 /// HTTP/2 lets clients send cookies in crumbs; handlers and HTTP/1.1 backends want one line (RFC 9113, 8.2.3).
