@@ -23,6 +23,12 @@ pub fn raise_open_files() -> OpenFiles {
     OpenFiles { before: before.current, now: getrlimit(Resource::Nofile).current }
 }
 
+/// Keeps memory in small pages. Allocators that ask for huge ones hold megabytes that an idle gateway never touches. Call first in `main`.
+pub fn keep_small_pages() {
+    // Kernels without huge pages refuse, and then there is nothing to keep small.
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -189,16 +189,16 @@ impl Metrics {
         Counter::new(self.cell(&family::ACCEPT_BACK_OFFS, &[("entrypoint", entry_point)]))
     }
 
-    /// Open connections to the servers of a service, idle ones included.
+    /// Open connections to a server, idle ones included. The series lives as long as the handle.
     #[must_use]
-    pub fn backend_connections_open(&self, service: &str) -> UpDown {
-        UpDown::new(self.cell(&family::BACKEND_OPEN, &[("service", service)]))
+    pub fn backend_connections_open(&self, url: &str) -> Gauge {
+        Gauge::new(self.cell(&family::BACKEND_OPEN, &[("url", url)]))
     }
 
-    /// Idle connections to the servers of a service.
+    /// Idle HTTP/1 connections to a server.
     #[must_use]
-    pub fn backend_connections_idle(&self, service: &str) -> UpDown {
-        UpDown::new(self.cell(&family::BACKEND_IDLE, &[("service", service)]))
+    pub fn backend_connections_idle(&self, url: &str) -> Gauge {
+        Gauge::new(self.cell(&family::BACKEND_IDLE, &[("url", url)]))
     }
 
     /// Lines that a log writer dropped because its queue was full. `log` is `access` or `application`.

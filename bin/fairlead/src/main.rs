@@ -21,6 +21,7 @@ use command::{Cli, Command};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    fairlead_rt::limits::keep_small_pages();
     let done = match Cli::parse().command {
         Command::Up(options) => up::run(&options),
         Command::Gateway(options) => run::gateway(&options.arguments),

@@ -19,6 +19,7 @@ use fairlead_http::client::Transport;
 use fairlead_model::{Merged, check, name};
 use fairlead_net::tls::server::{ServerTls, ServerTlsInput};
 use hashbrown::HashMap;
+use indexmap::IndexMap;
 
 use crate::entry_point::EntryPoint;
 use crate::router::Router;
@@ -35,9 +36,12 @@ pub struct Built {
     pub services: HashMap<Arc<str>, BuiltService>,
     /// Middlewares.
     pub middlewares: HashMap<Arc<str>, middlewares::BuiltMiddleware>,
-    /// Routers.
-    pub routers: HashMap<Arc<str>, Arc<BuiltRouter>>,
+    /// Routers, in the order of the configuration: tables sort faster what comes nearly sorted.
+    pub routers: BuiltRouters,
 }
+
+/// Routers by the names that the API shows.
+pub type BuiltRouters = IndexMap<Arc<str>, Arc<BuiltRouter>, foldhash::fast::RandomState>;
 
 /// A transport, or why there is none.
 #[derive(Clone)]

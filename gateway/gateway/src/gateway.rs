@@ -205,6 +205,9 @@ impl Control {
         let Some(batch) = self.throttle.next().await else { return false };
         let names: Vec<Arc<str>> = batch.messages.iter().map(|message| Arc::clone(&message.provider)).collect();
         for message in batch.messages {
+            if message.findings.has_errors() {
+                self.shared.metrics.config_reload_failed();
+            }
             self.known.insert(Arc::clone(&message.provider), message);
         }
         self.apply();

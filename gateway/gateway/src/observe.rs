@@ -108,6 +108,9 @@ impl Seen {
         let duration = self.started.elapsed();
         let status = if sent.complete || status >= 400 { status } else { 499 };
         self.count(status, duration, sent);
+        if let Some(again) = outcome.as_ref().and_then(|outcome| outcome.attempts.checked_sub(2)) {
+            self.observed.retries.add(again + 1);
+        }
         if let Some(line) = &self.line {
             self.log(line, status, duration, outcome.as_deref(), headers, sent);
         }
@@ -188,6 +191,14 @@ pub fn refresh_gauges(shared: &Shared) {
     if let Some(log) = &shared.access_log {
         shared.metrics.dropped_log_lines("access").set(log.dropped() as f64);
     }
+    let connections = fairlead_http::client::stats().into_iter().map(|server| {
+        let open = shared.metrics.backend_connections_open(&server.url);
+        let idle = shared.metrics.backend_connections_idle(&server.url);
+        open.set(server.open as f64);
+        idle.set(server.idle as f64);
+        [open, idle]
+    });
+    *shared.backend_gauges.lock() = connections.collect();
 }
 
 /// How Traefik names the protocol of a request.

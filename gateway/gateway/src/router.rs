@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fairlead_http::{BoxFuture, Handler, Middleware, Next, Request, Response};
 use fairlead_rules::Rule;
-use fairlead_telemetry::Scope;
+use fairlead_telemetry::{Counter, Scope};
 
 /// A router on one entry point. What it holds is shared with the next snapshot as long as nothing of it changed.
 pub struct Router {
@@ -35,6 +35,8 @@ pub struct Observed {
     pub router: Scope,
     /// Counts of the service.
     pub service: Scope,
+    /// Second tries of the service.
+    pub retries: Counter,
 }
 
 impl Router {

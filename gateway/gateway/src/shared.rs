@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use fairlead_model::statics::Static;
-use fairlead_telemetry::{AccessLog, Metrics};
+use fairlead_telemetry::{AccessLog, Gauge, Metrics};
 use fairlead_upstream::Endpoints;
 use hashbrown::HashMap;
 use jiff::Timestamp;
@@ -36,6 +36,8 @@ pub struct Shared {
     pub hostname: String,
     /// When the process started.
     pub started: Timestamp,
+    /// Gauges of connections to backends, as of the last scrape.
+    pub backend_gauges: Mutex<Vec<[Gauge; 2]>>,
     draining: AtomicBool,
     providers: Mutex<BTreeMap<Arc<str>, bool>>,
 }
@@ -54,6 +56,7 @@ impl Shared {
             internal: parts.internal,
             hostname: parts.hostname,
             started: Timestamp::now(),
+            backend_gauges: Mutex::default(),
             draining: AtomicBool::new(false),
             providers: Mutex::default(),
         }

@@ -1,7 +1,9 @@
 //! One client connection: accepts streams, runs their handlers, and ends when it is idle, worn out or told to.
 
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -73,7 +75,7 @@ async fn drive<T>(
                 Some(Err(error)) => return tracing::debug!(%error, peer = %shared.conn.peer, "HTTP/2 connection failed"),
                 None => return,
             },
-            Some(()) = streams.next() => if streams.is_empty() {
+            () = ended(&mut streams) => if streams.is_empty() {
                 life.rested();
                 if life.ending {
                     timer.as_mut().reset(life.check_at(true));
@@ -94,6 +96,19 @@ async fn drive<T>(
             }
         }
     }
+}
+
+/// Waits until a stream ends, and takes along all that are at their end: the connection is polled after them, so their answers
+/// leave in one write.
+async fn ended<F: Future<Output = ()>>(streams: &mut FuturesUnordered<F>) {
+    poll_fn(|cx| {
+        let mut any = false;
+        while let Poll::Ready(Some(())) = streams.poll_next_unpin(cx) {
+            any = true;
+        }
+        if any { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
 
 /// How long the client may take with its preface.

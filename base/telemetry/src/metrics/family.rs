@@ -118,10 +118,10 @@ pub(crate) static ACCEPT_BACK_OFFS: Family = counter(
 );
 pub(crate) static BACKEND_OPEN: Family = gauge(
     "fairlead_backend_connections_open",
-    "Open connections to the servers of a service, idle ones included.",
+    "Open connections to a server, idle ones included.",
 );
 pub(crate) static BACKEND_IDLE: Family =
-    gauge("fairlead_backend_connections_idle", "Idle connections to the servers of a service.");
+    gauge("fairlead_backend_connections_idle", "Idle HTTP/1 connections to a server.");
 pub(crate) static DROPPED_LOG_LINES: Family = gauge(
     "fairlead_log_dropped_lines",
     "Log lines dropped because the writer could not keep up, since start.",

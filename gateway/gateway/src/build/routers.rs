@@ -10,7 +10,7 @@ use fairlead_model::{Merged, name};
 use fairlead_rules::{Entry, Rank, Rule, RuleError, Syntax, Table};
 use hashbrown::HashMap;
 
-use super::{Built, BuiltRouter, fingerprint, middlewares, text_hash};
+use super::{Built, BuiltRouter, BuiltRouters, fingerprint, middlewares, text_hash};
 use crate::codes;
 use crate::entry_point::EntryPoint;
 use crate::router::{Observed, Router};
@@ -26,10 +26,10 @@ pub(super) fn routers(
     entry_points: &[Arc<EntryPoint>],
     config: &Merged,
     built: &Built,
-    previous: &HashMap<Arc<str>, Arc<BuiltRouter>>,
-) -> HashMap<Arc<str>, Arc<BuiltRouter>> {
+    previous: &BuiltRouters,
+) -> BuiltRouters {
     let house = House::new(shared, entry_points, built, config);
-    let mut all = HashMap::with_capacity(config.http.routers.len());
+    let mut all = BuiltRouters::with_capacity_and_hasher(config.http.routers.len(), Default::default());
     for (qualified, object) in &config.http.routers {
         for site in house.sites(qualified, object) {
             let fingerprint = site.fingerprint();
@@ -137,7 +137,7 @@ impl Site<'_> {
         fingerprint([self.object.hash, chain, service.map_or(1, |service| service.fingerprint), tls_options])
     }
 
-    fn build(&self, fingerprint: u64, previous: &HashMap<Arc<str>, Arc<BuiltRouter>>) -> BuiltRouter {
+    fn build(&self, fingerprint: u64, previous: &BuiltRouters) -> BuiltRouter {
         let mut status = Status::default();
         let mut findings = Findings::new();
         let places = self.places(&mut status);
@@ -189,7 +189,7 @@ impl Site<'_> {
 
     fn rule(
         &self,
-        previous: &HashMap<Arc<str>, Arc<BuiltRouter>>,
+        previous: &BuiltRouters,
         status: &mut Status,
         findings: &mut Findings,
     ) -> Option<Arc<Rule>> {
@@ -341,6 +341,7 @@ impl Site<'_> {
             metrics: count,
             router: if count { metrics.router(&self.name, &self.service) } else { Default::default() },
             service: if count { metrics.service(&self.service) } else { Default::default() },
+            retries: if count { metrics.service_retries(&self.service) } else { Default::default() },
         }
     }
 }
