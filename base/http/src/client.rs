@@ -40,7 +40,7 @@ pub struct Failed {
 const MAX_ATTEMPTS: u32 = 3;
 
 /// Sends a request and waits for the head of the response, interim responses passed on meanwhile. The `host` header goes out
-/// as it is; hop-by-hop headers must be gone already, except those of an upgrade.
+/// as it is; hop-by-hop headers must be gone already, except those of an upgrade. What is left of `request` is of no use.
 ///
 /// Upgrades use HTTP/1.1. With status 101 the response carries the tunnel.
 ///
@@ -49,20 +49,20 @@ const MAX_ATTEMPTS: u32 = 3;
 pub async fn send(
     transport: &Arc<Transport>,
     target: &Arc<Target>,
-    mut request: Request,
+    request: &mut Request,
 ) -> Result<Response, Failed> {
     let host = Pool::current().host(transport, target);
     let may_share = target.scheme != Scheme::Http && request.upgrade().is_none();
     let mut attempt = 1;
     loop {
         let tried = if may_share {
-            shared(&host, request, attempt).await
+            Box::pin(shared(&host, request, attempt)).await
         } else {
             http1::send(&host, request, attempt).await
         };
         match tried? {
             Tried::Answered(response) => return Ok(response),
-            Tried::Again(same) => request = same,
+            Tried::Again => {}
         }
         attempt += 1;
     }
@@ -72,26 +72,29 @@ pub async fn send(
 enum Tried {
     Answered(Response),
     /// The connection was of no use; the request must go out once more.
-    Again(Request),
+    Again,
 }
 
 /// Sends on a connection that may be HTTP/2.
-async fn shared(host: &Arc<Host>, request: Request, attempt: u32) -> Result<Tried, Failed> {
+async fn shared(host: &Arc<Host>, request: &mut Request, attempt: u32) -> Result<Tried, Failed> {
     let mut connection = match http2::acquire(host).await {
         Ok(Carrier::Http2(connection)) => connection,
         Ok(Carrier::Http1(connection)) => return http1::send_on(host, connection, request, attempt).await,
         Ok(Carrier::Declined) => return http1::send(host, request, attempt).await,
-        Err(error) => return Err(Failed { error, request_body: Some(request.body) }),
+        Err(error) => return Err(Failed { error, request_body: Some(std::mem::take(&mut request.body)) }),
     };
-    let spare = spare(&request);
+    let spare = spare(request);
     let scheme = if host.target.scheme == Scheme::Https { uri::Scheme::HTTPS } else { uri::Scheme::HTTP };
     let limit = host.transport.options.response_header_timeout;
-    match connection.send(request, scheme, &host.target.authority, limit).await {
+    match connection.send(take(request), scheme, &host.target.authority, limit).await {
         Ok(response) => Ok(Tried::Answered(response)),
         Err(error) => {
             let unseen = !error.sent && error.fault == Fault::Closed;
             match spare {
-                Some(same) if unseen && attempt < MAX_ATTEMPTS => Ok(Tried::Again(same)),
+                Some(same) if unseen && attempt < MAX_ATTEMPTS => {
+                    *request = same;
+                    Ok(Tried::Again)
+                }
                 spare => Err(Failed { error, request_body: spare.map(|request| request.body) }),
             }
         }
@@ -109,7 +112,14 @@ fn spare(request: &Request) -> Option<Request> {
         conn: Arc::clone(&request.conn),
         interim: request.interim.clone(),
         extensions: Extensions::new(),
+        watched: request.watched,
     })
+}
+
+/// The request itself, leaving its shell.
+fn take(request: &mut Request) -> Request {
+    let shell = Request::new(Method::GET, uri::Uri::default(), Arc::clone(&request.conn));
+    std::mem::replace(request, shell)
 }
 
 /// Whether doing it twice is as good as once, by Go's rule.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use fairlead_net::tls::CertificateDer;
+use http::HeaderValue;
 
 /// The client's connection, shared by all its requests.
 #[derive(Debug, Clone)]
@@ -16,6 +17,8 @@ pub struct Conn {
     pub local: SocketAddr,
     /// Facts of the TLS handshake; `None` on a plain connection.
     pub tls: Option<TlsInfo>,
+    /// The client's address as headers carry it, written once for all requests.
+    client: HeaderValue,
 }
 
 /// What the TLS handshake agreed on.
@@ -43,6 +46,25 @@ pub struct ClientIdentity {
 }
 
 impl Conn {
+    /// A connection from `peer` to `local`, as the fields say.
+    #[must_use]
+    pub fn new(
+        entry_point: impl Into<Arc<str>>,
+        peer: SocketAddr,
+        local: SocketAddr,
+        tls: Option<TlsInfo>,
+    ) -> Self {
+        let client = HeaderValue::try_from(peer.ip().to_canonical().to_string());
+        let client = client.unwrap_or(HeaderValue::from_static("0.0.0.0"));
+        Conn { entry_point: entry_point.into(), peer, local, tls, client }
+    }
+
+    /// The client's address without its port, IPv4 where it is one, for headers.
+    #[must_use]
+    pub fn client_value(&self) -> &HeaderValue {
+        &self.client
+    }
+
     /// `https` on TLS, else `http`.
     #[must_use]
     pub fn scheme(&self) -> &'static str {

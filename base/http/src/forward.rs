@@ -107,7 +107,8 @@ pub fn to_backend(request: &mut Request) {
 }
 
 fn end_hop(request: &mut Request) {
-    let upgrade = request.upgrade().is_some().then(|| request.headers.get(header::UPGRADE).cloned()).flatten();
+    let upgrade =
+        request.upgrade().is_some().then(|| request.headers.get(header::UPGRADE).cloned()).flatten();
     let trailers = request.headers.get(header::TE).is_some_and(asks_for_trailers);
     if let Some(keeps) = request.extensions.remove::<ConnectionKeeps>() {
         remove_named_by_connection(&mut request.headers, &keeps.0);
@@ -146,7 +147,8 @@ fn drop_claims(headers: &mut HeaderMap) {
         .keys()
         .filter(|name| {
             let text = name.as_str();
-            CLAIMS.contains(&text) || (text.contains('_') && CLAIMS.contains(&text.replace('_', "-").as_str()))
+            CLAIMS.contains(&text)
+                || (text.contains('_') && CLAIMS.contains(&text.replace('_', "-").as_str()))
         })
         .cloned()
         .collect();
@@ -188,7 +190,9 @@ fn append_forwarded_for(headers: &mut HeaderMap, client: &HeaderValue) {
 }
 
 fn asks_for_trailers(value: &HeaderValue) -> bool {
-    value.to_str().is_ok_and(|text| text.split(',').any(|token| token.trim().eq_ignore_ascii_case("trailers")))
+    value
+        .to_str()
+        .is_ok_and(|text| text.split(',').any(|token| token.trim().eq_ignore_ascii_case("trailers")))
 }
 
 /// Headers that `Connection` names belong to this hop (RFC 9110, 7.6.1); what the gateway itself says cannot be taken away so.
@@ -248,7 +252,9 @@ mod tests {
         let conn = Conn::new("web", "192.0.2.7:4711".parse().unwrap(), local, None);
         let mut request = Request::new(Method::GET, Uri::from_static("/"), Arc::new(conn));
         for (name, value) in headers {
-            request.headers.append(HeaderName::try_from(*name).unwrap(), HeaderValue::try_from(*value).unwrap());
+            request
+                .headers
+                .append(HeaderName::try_from(*name).unwrap(), HeaderValue::try_from(*value).unwrap());
         }
         request
     }

@@ -8,8 +8,14 @@
 pub mod client;
 pub mod codec;
 pub mod server;
+mod spare;
 mod tunnel;
 mod wire;
+
+/// Takes back the headers of a message that is over, for the next one.
+pub(crate) fn recycle(headers: http::HeaderMap) {
+    spare::give(headers);
+}
 
 /// Count of fields in one head, of requests and of responses. Far over what anybody sends, and a bound for the time
 /// that a head may cost.

@@ -25,6 +25,8 @@ pub struct Request {
     pub interim: Option<Arc<dyn Interim>>,
     /// Facts that middlewares leave for each other.
     pub extensions: Extensions,
+    /// Somebody will read the [`Outcome`](crate::Outcome) of a good answer. That of a failure is always told.
+    pub watched: bool,
 }
 
 /// Takes interim responses (103 and the like) and passes them to the client at once.
@@ -46,6 +48,7 @@ impl Request {
             conn,
             interim: None,
             extensions: Extensions::new(),
+            watched: false,
         }
     }
 

@@ -17,7 +17,8 @@ pub struct Response {
     pub headers: HeaderMap,
     /// Body; trailers are its last frame.
     pub body: Body,
-    /// What happened on the way, for retry, breaker, access log and metrics.
+    /// What happened on the way, for retry, breaker, access log and metrics; of a good answer only when the request was
+    /// watched.
     pub outcome: Option<Box<Outcome>>,
     /// With status 101: the backend's side, which the server engine joins to the client's.
     pub tunnel: Option<Box<dyn Tunnel>>,

@@ -67,18 +67,26 @@ pub async fn run(
 ///
 /// # Errors
 /// Why the server does not count as well, in words.
-pub async fn ask(transport: &Arc<Transport>, server: &Target, options: &ProbeOptions) -> Result<(), Box<str>> {
+pub async fn ask(
+    transport: &Arc<Transport>,
+    server: &Target,
+    options: &ProbeOptions,
+) -> Result<(), Box<str>> {
     match tokio::time::timeout(options.timeout, exchange(transport, server, options)).await {
         Ok(verdict) => verdict,
         Err(_) => Err(format!("no answer within {:?}", options.timeout).into()),
     }
 }
 
-async fn exchange(transport: &Arc<Transport>, server: &Target, options: &ProbeOptions) -> Result<(), Box<str>> {
+async fn exchange(
+    transport: &Arc<Transport>,
+    server: &Target,
+    options: &ProbeOptions,
+) -> Result<(), Box<str>> {
     let mut url = first_url(server, options);
     for _ in 0..=MAX_REDIRECTS {
         let target = Target::parse(&url).map_err(|error| Box::<str>::from(error.to_string()))?;
-        let request = request(&target, &url, options)?;
+        let mut request = request(&target, &url, options)?;
         let response = client::send(transport, &Arc::new(target), &mut request)
             .await
             .map_err(|failed| Box::<str>::from(failed.error.to_string()))?;
@@ -125,7 +133,8 @@ fn request(target: &Target, url: &str, options: &ProbeOptions) -> Result<Request
     let conn = Conn::new("health", ([127, 0, 0, 1], 0).into(), ([127, 0, 0, 1], 0).into(), None);
     let mut request = Request::new(options.method.clone(), uri, Arc::new(conn));
     let host = options.hostname.as_deref().unwrap_or(&target.authority);
-    let host = HeaderValue::try_from(host).map_err(|_| Box::<str>::from("host name is not a valid header"))?;
+    let host =
+        HeaderValue::try_from(host).map_err(|_| Box::<str>::from("host name is not a valid header"))?;
     request.headers.insert(header::HOST, host);
     request.headers.insert(header::USER_AGENT, HeaderValue::from_static("fairlead-health"));
     for (name, value) in &options.headers {

@@ -46,10 +46,11 @@ impl Handler for EntryPoint {
             };
             let router = find(routes, &request);
             let exchange = Exchange::begin(self, router, &mut request);
-            let response = match router.ok_or_else(not_found).and_then(|router| self.run(routes, router, request)) {
-                Ok(running) => running.await,
-                Err(refused) => refused,
-            };
+            let response =
+                match router.ok_or_else(not_found).and_then(|router| self.run(routes, router, request)) {
+                    Ok(running) => running.await,
+                    Err(refused) => refused,
+                };
             exchange.watch(response)
         })
     }

@@ -55,11 +55,7 @@ struct Line {
 impl Exchange {
     /// Notes what will be needed of `request`.
     #[must_use]
-    pub fn begin(
-        entry_point: &EntryPoint,
-        router: Option<&Arc<Router>>,
-        request: &mut Request,
-    ) -> Self {
+    pub fn begin(entry_point: &EntryPoint, router: Option<&Arc<Router>>, request: &mut Request) -> Self {
         let entry = &entry_point.observed;
         let observed = router.map_or_else(Observed::default, |router| router.observed.clone());
         let counts = entry.scope.is_active() && (router.is_none() || observed.metrics);

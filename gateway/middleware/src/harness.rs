@@ -16,7 +16,7 @@ use crate::state::State;
 /// A client's connection from `peer`.
 pub(crate) fn conn(peer: &str) -> Arc<Conn> {
     let local = "127.0.0.1:80".parse().unwrap();
-    Arc::new(Conn { entry_point: "web".into(), peer: peer.parse().unwrap(), local, tls: None })
+    Arc::new(Conn::new("web", peer.parse().unwrap(), local, None))
 }
 
 /// A request for `/` from `peer`.

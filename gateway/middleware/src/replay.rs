@@ -42,7 +42,7 @@ impl Original {
     /// # Errors
     /// When the body cannot be read.
     pub(crate) async fn new(request: Request, most: usize) -> Result<Self, Error> {
-        let Request { method, uri, version, headers, body, conn, interim, extensions } = request;
+        let Request { method, uri, version, headers, body, conn, interim, extensions, .. } = request;
         let body = keep(body, most).await?;
         Ok(Original { method, uri, version, headers, conn, interim, extensions, body })
     }
@@ -60,7 +60,7 @@ impl Original {
         }
     }
 
-    /// A copy to send.
+    /// A copy to send, whose outcome decides about the next one.
     pub(crate) fn request(&self) -> Request {
         let body = match &self.body {
             Kept::Whole(bytes, None) => Body::full(bytes.clone()),
@@ -76,6 +76,7 @@ impl Original {
             conn: self.conn.clone(),
             interim: self.interim.clone(),
             extensions: self.extensions.clone(),
+            watched: true,
         }
     }
 

@@ -17,6 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::pool::{Host, Open};
 use super::{Failed, Tried, dial, http2};
+use crate::h1;
 use crate::h1::client::{Connection, Failed as Broken};
 use crate::h2::Deadline;
 use crate::{Body, Error, Fault, Request, Response};
@@ -30,23 +31,30 @@ pub(super) fn connection(stream: Stream, open: Open) -> Counted {
 }
 
 /// Sends on an idle connection or, always when that has failed before, on a new one.
-pub(super) async fn send(host: &Arc<Host>, request: Request, attempt: u32) -> Result<Tried, Failed> {
-    if attempt == 1
-        && let Some(connection) = host.take_idle()
-    {
-        return send_on(host, connection, request, attempt).await;
-    }
-    let http1_only = request.upgrade().is_some() || attempt == super::MAX_ATTEMPTS;
-    let dialled = match dial::dial(&host.transport, &host.target, http1_only).await {
-        // The backend has learnt HTTP/2 since it declined.
-        Ok((stream, true)) => http2::adopt(host, stream).await.map(|()| None),
-        Ok((stream, false)) => Ok(Some(connection(stream, host.open()))),
-        Err(error) => Err(error),
+pub(super) async fn send(host: &Arc<Host>, request: &mut Request, attempt: u32) -> Result<Tried, Failed> {
+    let idle = if attempt == 1 { host.take_idle() } else { None };
+    let connection = match idle {
+        Some(connection) => connection,
+        None => {
+            let http1_only = request.upgrade().is_some() || attempt == super::MAX_ATTEMPTS;
+            match Box::pin(dial(host, http1_only)).await {
+                Ok(Some(connection)) => connection,
+                Ok(None) => return Ok(Tried::Again),
+                Err(error) => {
+                    return Err(Failed { error, request_body: Some(std::mem::take(&mut request.body)) });
+                }
+            }
+        }
     };
-    match dialled {
-        Ok(Some(connection)) => send_on(host, connection, request, attempt).await,
-        Ok(None) => Ok(Tried::Again(request)),
-        Err(error) => Err(Failed { error, request_body: Some(request.body) }),
+    send_on(host, connection, request, attempt).await
+}
+
+/// A new connection; `None` when it went to those of HTTP/2.
+async fn dial(host: &Arc<Host>, http1_only: bool) -> Result<Option<Counted>, Error> {
+    match dial::dial(&host.transport, &host.target, http1_only).await? {
+        // The backend has learnt HTTP/2 since it declined.
+        (stream, true) => http2::adopt(host, stream).await.map(|()| None),
+        (stream, false) => Ok(Some(connection(stream, host.open()))),
     }
 }
 
@@ -54,7 +62,7 @@ pub(super) async fn send(host: &Arc<Host>, request: Request, attempt: u32) -> Re
 pub(super) async fn send_on(
     host: &Arc<Host>,
     connection: Counted,
-    mut request: Request,
+    request: &mut Request,
     attempt: u32,
 ) -> Result<Tried, Failed> {
     if !request.headers.contains_key(header::HOST)
@@ -80,14 +88,17 @@ pub(super) async fn send_on(
         Some(out) => head_within(host.transport.options.response_header_timeout, &out, exchange).await,
     };
     match result {
-        Ok(response) => Ok(Tried::Answered(response)),
+        Ok(response) => {
+            h1::recycle(std::mem::take(&mut request.headers));
+            Ok(Tried::Answered(response))
+        }
         Err(Broken { error, stale, body }) => {
             let again =
-                stale && (!error.sent || super::is_repeatable(&request)) && attempt < super::MAX_ATTEMPTS;
+                stale && (!error.sent || super::is_repeatable(request)) && attempt < super::MAX_ATTEMPTS;
             match body.or(copy) {
                 Some(body) if again => {
                     request.body = body;
-                    Ok(Tried::Again(request))
+                    Ok(Tried::Again)
                 }
                 request_body => Err(Failed { error, request_body }),
             }

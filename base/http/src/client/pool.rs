@@ -35,7 +35,7 @@ pub(super) struct Pool {
     /// Connections live and die with the runtime that drives them.
     runtime: Id,
     hosts: Mutex<HashMap<Key, Arc<Host>, foldhash::fast::RandomState>>,
-    idle: AtomicUsize,
+    idle: Arc<AtomicUsize>,
     sweeping: AtomicBool,
 }
 
@@ -43,7 +43,8 @@ pub(super) struct Pool {
 pub(super) struct Host {
     pub(super) transport: Arc<Transport>,
     pub(super) target: Arc<Target>,
-    pool: Weak<Pool>,
+    /// Idle connections of the whole pool.
+    all_idle: Arc<AtomicUsize>,
     /// Youngest last.
     idle: Mutex<VecDeque<(Instant, Counted)>>,
     pub(super) http2: Mutex<Http2>,
@@ -62,7 +63,7 @@ impl Pool {
             _ => Arc::clone(pool.insert(Arc::new(Pool {
                 runtime,
                 hosts: Mutex::default(),
-                idle: AtomicUsize::new(0),
+                idle: Arc::default(),
                 sweeping: AtomicBool::new(false),
             }))),
         })
@@ -75,7 +76,7 @@ impl Pool {
             Arc::new(Host {
                 transport: Arc::clone(transport),
                 target: Arc::clone(target),
-                pool: Arc::downgrade(self),
+                all_idle: Arc::clone(&self.idle),
                 idle: Mutex::default(),
                 http2: Mutex::default(),
                 gauge: Gauge::register(Arc::clone(&target.url)),
@@ -137,8 +138,7 @@ impl Host {
     /// Keeps a connection for later requests, unless enough are kept already; then the oldest of this host goes.
     pub(super) fn keep_idle(&self, connection: Counted) {
         let share = self.transport.idle_share;
-        let full = self.pool.upgrade().is_none_or(|pool| pool.idle.load(Ordering::Relaxed) >= MAX_IDLE);
-        if share == 0 || full {
+        if share == 0 || self.all_idle.load(Ordering::Relaxed) >= MAX_IDLE {
             return;
         }
         let mut idle = self.idle.lock();
@@ -178,9 +178,7 @@ impl Host {
 
     fn count_idle(&self, change: isize) {
         self.gauge.idle.fetch_add(change.cast_unsigned(), Ordering::Relaxed);
-        if let Some(pool) = self.pool.upgrade() {
-            pool.idle.fetch_add(change.cast_unsigned(), Ordering::Relaxed);
-        }
+        self.all_idle.fetch_add(change.cast_unsigned(), Ordering::Relaxed);
     }
 }
 

@@ -38,7 +38,8 @@ const CONTINUE: Duration = Duration::from_secs(1);
 
 /// A connection to a server, between exchanges.
 pub struct Connection<IO> {
-    wire: Wire<IO>,
+    /// Boxed, because every exchange moves the connection about.
+    wire: Box<Wire<IO>>,
     /// Exchanges that were begun.
     exchanges: u64,
 }
@@ -64,7 +65,7 @@ impl From<Failed> for Error {
 impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
     /// A connection on which nothing was sent.
     pub fn new(io: IO) -> Self {
-        Connection { wire: Wire::new(io, BytesMut::new()), exchanges: 0 }
+        Connection { wire: Box::new(Wire::new(io, BytesMut::new())), exchanges: 0 }
     }
 
     /// The stream, for facts about it.
@@ -138,7 +139,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
     {
         let mut response = Response { status: head.status, headers: head.headers, ..Response::default() };
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
-            response.tunnel = Some(Box::new(Upgraded::new(self.wire.io, self.wire.input)));
+            let Wire { io, input, .. } = *self.wire;
+            response.tunnel = Some(Box::new(Upgraded::new(io, input)));
             return response;
         }
         let sent = !sending.is_open() && self.wire.output.is_empty();

@@ -83,6 +83,8 @@ struct Connection<'a, IO> {
     /// A head has begun to come, or it is the first.
     in_head: bool,
     refused: Option<Reject>,
+    /// Serves all exchanges, as long as none outlives its own.
+    interim: Option<Arc<InterimWriter<IO>>>,
     served: u64,
     /// When keep-alive ends, where that is bounded.
     expires: Option<Instant>,
@@ -112,6 +114,7 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<'a, IO>
             scan: HeadScan::default(),
             in_head: true,
             refused: None,
+            interim: None,
             served: 0,
             expires: after(options.keep_alive_max_time),
         }
@@ -174,10 +177,7 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<'a, IO>
             keep_alive: head.keep_alive,
         };
         let body = self.body(state, head.framing);
-        let interim = (!facts.http10).then(|| {
-            let writer = InterimWriter { shared: Arc::clone(&self.shared), exchange: state.exchange };
-            Arc::new(writer) as Arc<dyn Interim>
-        });
+        let interim = (!facts.http10).then(|| self.interim(state.exchange));
         let request = Request {
             method: head.method,
             uri: head.uri,
@@ -187,8 +187,21 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<'a, IO>
             conn: Arc::clone(&self.conn),
             interim,
             extensions: http::Extensions::new(),
+            watched: false,
         };
         (request, facts)
+    }
+
+    /// The writer of interim responses: that of the exchange before, unless somebody still holds it.
+    fn interim(&mut self, exchange: u64) -> Arc<dyn Interim> {
+        let shared = &self.shared;
+        let new = || Arc::new(InterimWriter { shared: Arc::clone(shared), exchange });
+        let writer = self.interim.get_or_insert_with(new);
+        match Arc::get_mut(writer) {
+            Some(writer) => writer.exchange = exchange,
+            None => *writer = new(),
+        }
+        Arc::clone(writer) as Arc<dyn Interim>
     }
 
     /// The body at hand when all of it is there, else a stream.

@@ -102,6 +102,7 @@ fn accept(
         conn: Arc::clone(&shared.conn),
         interim: Some(Arc::clone(exchange) as Arc<dyn Interim>),
         extensions: http::Extensions::new(),
+        watched: false,
     })
 }
 

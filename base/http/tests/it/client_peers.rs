@@ -137,9 +137,9 @@ pub(crate) async fn fetch(transport: &Arc<Transport>, target: &Arc<Target>) -> (
 pub(crate) fn send<'a>(
     transport: &'a Arc<Transport>,
     target: &'a Arc<Target>,
-    request: Request,
+    mut request: Request,
 ) -> BoxFuture<'a, Result<Response, Failed>> {
-    Box::pin(crate::h2_peers::soon(client::send(transport, target, request)))
+    Box::pin(async move { crate::h2_peers::soon(client::send(transport, target, &mut request)).await })
 }
 
 pub(crate) fn text(text: &'static str) -> Answer {

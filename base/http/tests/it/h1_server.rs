@@ -34,7 +34,7 @@ where
 
 pub(crate) fn conn() -> Arc<Conn> {
     let address = "127.0.0.1:1".parse().unwrap();
-    Arc::new(Conn { entry_point: "web".into(), peer: address, local: address, tls: None })
+    Arc::new(Conn::new("web", address, address, None))
 }
 
 struct Served {

@@ -40,7 +40,7 @@ where
 
 pub(crate) fn conn() -> Arc<Conn> {
     let address = SocketAddr::from(([127, 0, 0, 1], 1));
-    Arc::new(Conn { entry_point: "web".into(), peer: address, local: address, tls: None })
+    Arc::new(Conn::new("web", address, address, None))
 }
 
 /// Our server on one end of a pipe.

@@ -1,6 +1,14 @@
 //! Integration tests of the HTTP room.
 
 #[cfg(test)]
+mod client_http1;
+#[cfg(test)]
+mod client_http2;
+#[cfg(test)]
+mod client_peers;
+#[cfg(test)]
+mod client_tls;
+#[cfg(test)]
 mod h1_client;
 #[cfg(test)]
 mod h1_differential;
@@ -10,13 +18,5 @@ mod h1_server;
 mod h2_peers;
 #[cfg(test)]
 mod h2_server;
-#[cfg(test)]
-mod client_http1;
-#[cfg(test)]
-mod client_http2;
-#[cfg(test)]
-mod client_peers;
-#[cfg(test)]
-mod client_tls;
 #[cfg(test)]
 mod server_protocols;

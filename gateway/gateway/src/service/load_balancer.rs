@@ -1,10 +1,10 @@
 //! The `loadBalancer` service: picks a server, sends the request there, and says what became of it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use fairlead_http::client::{self, Target, Transport};
 use fairlead_http::Tried;
+use fairlead_http::client::{self, Target, Transport};
 use fairlead_http::{BoxFuture, Error, Fault, Handler, Outcome, Request, Response, forward};
 use fairlead_upstream::{Balancer, Endpoint};
 use http::{HeaderValue, Method, StatusCode, Version, header};
@@ -28,9 +28,9 @@ impl Handler for LoadBalancer {
         let mut request = request;
         match self.prepared(&mut request) {
             Ok(endpoint) => Box::pin(async move {
-                let started = Instant::now();
+                let started = request.watched.then(Instant::now);
                 match client::send(&self.transport, endpoint.target(), &mut request).await {
-                    Ok(response) => self.answered(response, request.watched, endpoint, started),
+                    Ok(response) => self.answered(response, endpoint, started),
                     Err(failed) => self.failed(&failed.error, Some(endpoint), started),
                 }
             }),
@@ -47,11 +47,11 @@ impl LoadBalancer {
         }
         let Some(endpoint) = self.choose(request) else {
             let error = Error::new(Fault::NoServer, "no server of the service is up");
-            return Err(Box::new(self.failed(&error, None, Instant::now())));
+            return Err(Box::new(self.failed(&error, None, None)));
         };
         match self.prepare(request, endpoint) {
             Ok(()) => Ok(endpoint),
-            Err(error) => Err(Box::new(self.failed(&error, Some(endpoint), Instant::now()))),
+            Err(error) => Err(Box::new(self.failed(&error, Some(endpoint), None))),
         }
     }
 
@@ -83,21 +83,22 @@ impl LoadBalancer {
         if self.base_paths.iter().all(Option::is_none) {
             return None;
         }
-        let place = self.balancer.servers().iter().position(|server| Arc::ptr_eq(&server.endpoint, endpoint))?;
+        let place =
+            self.balancer.servers().iter().position(|server| Arc::ptr_eq(&server.endpoint, endpoint))?;
         self.base_paths.get(place)?.as_deref()
     }
 
+    /// `started` is there when the request is watched.
     fn answered(
         &self,
         mut response: Response,
-        watched: bool,
         endpoint: &Arc<Endpoint>,
-        started: Instant,
+        started: Option<Instant>,
     ) -> Response {
         forward::to_client(&mut response.headers, response.status == StatusCode::SWITCHING_PROTOCOLS);
-        if !watched {
+        let Some(started) = started else {
             return response;
-        }
+        };
         response.outcome = Some(Box::new(Outcome {
             service: Some(Arc::clone(&self.name)),
             server: Some(Arc::clone(&endpoint.target().url)),
@@ -110,7 +111,7 @@ impl LoadBalancer {
         response
     }
 
-    fn failed(&self, error: &Error, endpoint: Option<&Arc<Endpoint>>, started: Instant) -> Response {
+    fn failed(&self, error: &Error, endpoint: Option<&Arc<Endpoint>>, started: Option<Instant>) -> Response {
         let mut response = Response::fault(error);
         let status = response.status.as_u16();
         let outcome = response.outcome_mut();
@@ -118,7 +119,7 @@ impl LoadBalancer {
         outcome.server = endpoint.map(|endpoint| Arc::clone(&endpoint.target().url));
         outcome.attempts = u32::from(endpoint.is_some());
         outcome.origin_status = status;
-        outcome.origin_duration = started.elapsed();
+        outcome.origin_duration = started.map_or(Duration::ZERO, |started| started.elapsed());
         response
     }
 }

@@ -190,7 +190,7 @@ impl BodyDecoder {
 fn trailer_fields(section: &Bytes, lines: usize) -> Result<HeaderMap, BrokenBody> {
     let mut fields = HeaderMap::with_capacity(lines);
     let mut ranges = Lines::new(section);
-    while let Some(range) = ranges.next_range() {
+    while let Some(range) = ranges.next_range().map_err(|_| BrokenBody)? {
         let (name, value) = head::field(section, range).ok_or(BrokenBody)?;
         if is_trailer_name(&name) {
             fields.try_append(name, value).map_err(|_| BrokenBody)?;

@@ -1,7 +1,13 @@
 //! Heads: finding the end, and the field lines.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
+use memchr::memmem;
+
+/// How a head of at least one line ends.
+static END: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"\r\n\r\n"));
 
 /// Looks for the empty line that ends a head, remembering how far it came.
 #[derive(Debug, Default)]
@@ -20,14 +26,30 @@ pub(super) enum Found {
     BareLineFeed,
 }
 
+/// A line of a head does not end in CRLF.
+pub(super) struct BareLineFeed;
+
 impl HeadScan {
     /// Whether nothing of the head has been looked at.
     pub(super) fn is_new(&self) -> bool {
         self.seen == 0
     }
 
-    /// Looks at what `input` has gained since the last call; it must only have grown.
+    /// Looks at what `input` has gained since the last call; it must only have grown. A line feed without its carriage
+    /// return is noticed here at the latest when the head ends, else by [`Lines`].
     pub(super) fn find(&mut self, input: &[u8]) -> Found {
+        // A head nearly always comes in one piece.
+        if self.seen == 0
+            && let Some(end) = END.find(input)
+            && !input.starts_with(b"\r\n")
+        {
+            let lines = memchr::memchr_iter(b'\n', &input[..end + 2]).count();
+            return Found::End { len: end + 4, lines };
+        }
+        self.find_by_line(input)
+    }
+
+    fn find_by_line(&mut self, input: &[u8]) -> Found {
         for offset in memchr::memchr_iter(b'\n', &input[self.seen..]) {
             let at = self.seen + offset;
             if at == 0 || input[at - 1] != b'\r' {
@@ -57,11 +79,17 @@ impl<'a> Lines<'a> {
     }
 
     /// The next line as a range of the head.
-    pub(super) fn next_range(&mut self) -> Option<std::ops::Range<usize>> {
-        let length = memchr::memchr(b'\n', &self.head[self.at..])?;
-        let range = self.at..self.at + length - 1;
-        self.at += length + 1;
-        (!range.is_empty()).then_some(range)
+    pub(super) fn next_range(&mut self) -> Result<Option<std::ops::Range<usize>>, BareLineFeed> {
+        let Some(length) = memchr::memchr(b'\n', &self.head[self.at..]) else {
+            return Ok(None);
+        };
+        let feed = self.at + length;
+        if length == 0 || self.head[feed - 1] != b'\r' {
+            return Err(BareLineFeed);
+        }
+        let range = self.at..feed - 1;
+        self.at = feed + 1;
+        Ok((!range.is_empty()).then_some(range))
     }
 }
 

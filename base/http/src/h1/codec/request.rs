@@ -7,6 +7,7 @@ use http::{Method, StatusCode, Uri, Version};
 
 use super::head::{self, Found, HeadScan, Lines};
 use super::{Framing, take_front};
+use crate::h1::spare;
 
 /// Bounds of a request head.
 #[derive(Clone, Copy, Debug)]
@@ -129,10 +130,10 @@ fn skip_empty_lines(input: &mut BytesMut) -> Result<bool, Reject> {
 
 fn parse(head: &Bytes, lines: usize) -> Result<RequestHead, Reject> {
     let mut ranges = Lines::new(head);
-    let line = ranges.next_range().ok_or(Reject::Line)?;
+    let line = ranges.next_range().ok().flatten().ok_or(Reject::Line)?;
     let (method, target, version) = request_line(head, line)?;
     let mut fields = Fields::new(lines.saturating_sub(1));
-    while let Some(range) = ranges.next_range() {
+    while let Some(range) = ranges.next_range().map_err(|_| Reject::Line)? {
         fields.add(head, range)?;
     }
     let (uri, authority) = target.resolve(&method)?;
@@ -253,8 +254,7 @@ struct Fields {
 impl Fields {
     fn new(count: usize) -> Self {
         Fields {
-            // The authority of an absolute target may need one more place.
-            map: HeaderMap::with_capacity(count + 1),
+            map: spare::take(count),
             hosts: 0,
             bad_host: false,
             length: None,
@@ -323,8 +323,24 @@ fn is_token(byte: u8) -> bool {
 
 /// What a host with a port may be made of (RFC 3986, without user information).
 fn is_host_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(&byte)
+    HOST_BYTES[usize::from(byte)]
 }
+
+const HOST_BYTES: [bool; 256] = {
+    let mut allowed = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        allowed[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b"-._~%!$&'()*+,;=:[]";
+    let mut place = 0;
+    while place < others.len() {
+        allowed[others[place] as usize] = true;
+        place += 1;
+    }
+    allowed
+};
 
 #[cfg(test)]
 mod tests;

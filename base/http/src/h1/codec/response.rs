@@ -6,6 +6,7 @@ use http::{StatusCode, Version};
 
 use super::head::{self, Found, HeadScan, Lines};
 use super::{Framing, Limits, take_front};
+use crate::h1::spare;
 
 /// A response head, with what it says about its body and its connection.
 #[derive(Debug)]
@@ -71,11 +72,10 @@ pub fn read_response(
 
 fn parse(head: &Bytes, lines: usize, to_head: bool) -> Result<ResponseHead, BadResponse> {
     let mut ranges = Lines::new(head);
-    let line = ranges.next_range().ok_or(BadResponse::Line)?;
+    let line = ranges.next_range().map_err(|_| BadResponse::Field)?.ok_or(BadResponse::Line)?;
     let (version, status) = status_line(&head[line])?;
-    let mut fields = Fields::default();
-    fields.map.reserve(lines.saturating_sub(1));
-    while let Some(range) = ranges.next_range() {
+    let mut fields = Fields { map: spare::take(lines), ..Fields::default() };
+    while let Some(range) = ranges.next_range().map_err(|_| BadResponse::Field)? {
         fields.add(head, range)?;
     }
     let bodiless = to_head || status.is_informational() || status == 204 || status == 304;

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Connection;
 use crate::h1::codec::{BodyPlan, ResponseFacts, encode_last_chunk, encode_response};
+use crate::h1::spare;
 use crate::h1::tunnel::{Way, poll_join};
 use crate::h1::wire::Output;
 use crate::{Body, Done, Error, Response, Sent, Tunnel};
@@ -82,6 +83,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<'_, IO> {
         state.answered = true;
         let out = state.wire.output.buffer();
         let (plan, keep_alive) = encode_response(out, status, &headers, body.exact_len(), facts);
+        spare::give(headers);
         let left = if let BodyPlan::Length(length) = plan { length } else { 0 };
         (Sending { body, plan, left, sent: 0, open: plan != BodyPlan::None, failed: false }, keep_alive)
     }
