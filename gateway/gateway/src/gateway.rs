@@ -334,6 +334,8 @@ fn door(shared: &Shared, stopping: &Stopping, entry_point: Arc<EntryPoint>) -> A
         proxy: listen::trusted_peers(options),
         open: metrics.open_connections(name, "TCP"),
         back_offs: metrics.accept_back_offs(name),
+        bad_proxy_headers: metrics.rejected_requests(name, "proxy-header"),
+        bad_handshakes: metrics.rejected_requests(name, "tls-handshake"),
         connections: stopping.connections.clone(),
         closing: stopping.closing.clone(),
         shutdown: stopping.shutdown.clone(),

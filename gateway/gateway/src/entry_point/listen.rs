@@ -14,7 +14,7 @@ use fairlead_net::proxy_protocol::{self, TrustedPeers};
 use fairlead_net::tls::server::{self as tls_server, Handshake};
 use fairlead_net::{Stream, tls};
 use fairlead_rt::{Shutdown, Worker};
-use fairlead_telemetry::UpDown;
+use fairlead_telemetry::{Counter, UpDown};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -33,7 +33,11 @@ pub struct Door {
     /// Open connections, for the metric.
     pub open: UpDown,
     /// Times that accepting had to pause.
-    pub back_offs: fairlead_telemetry::Counter,
+    pub back_offs: Counter,
+    /// Connections whose PROXY header is none.
+    pub bad_proxy_headers: Counter,
+    /// Handshakes that failed.
+    pub bad_handshakes: Counter,
     /// All connections, so that stopping can wait for them.
     pub connections: TaskTracker,
     /// Cancelled when no further connection is accepted.
@@ -42,13 +46,6 @@ pub struct Door {
     pub shutdown: Shutdown,
     /// Cancelled when connections shall end as soon as they are idle.
     pub drain: CancellationToken,
-}
-
-impl Door {
-    /// Counts a connection that never came to a request.
-    fn reject(&self, reason: &'static str) {
-        self.entry_point.shared.metrics.rejected_requests(&self.entry_point.name, reason).increment();
-    }
 }
 
 /// Limits of the HTTP engines from an entry point's options.
@@ -127,7 +124,7 @@ async fn converse(accepted: Accepted, door: Arc<Door>) {
         match read {
             Ok(proxied) => stream = proxied,
             Err(error) => {
-                door.reject("proxy-header");
+                door.bad_proxy_headers.increment();
                 tracing::debug!(%peer, %error, "connection refused: no usable PROXY header");
                 return;
             }
@@ -160,7 +157,7 @@ async fn handshake(stream: Stream, door: &Door, peer: SocketAddr) -> Option<(Str
     match accepted {
         Ok(done) => Some(done),
         Err(error) => {
-            door.reject("tls-handshake");
+            door.bad_handshakes.increment();
             tracing::debug!(entry_point = %door.entry_point.name, %peer, %error, "tls handshake failed");
             None
         }
