@@ -55,7 +55,8 @@ pub struct Case {
     /// Subjects for which this case says nothing, with the reason.
     #[serde(default)]
     pub not_for: BTreeMap<String, String>,
-    /// What happens.
+    /// What happens; tests with a client of their own have none.
+    #[serde(default)]
     pub steps: Vec<Step>,
 }
 
@@ -133,9 +134,17 @@ impl Case {
     /// # Errors
     /// No YAML.
     pub fn tree(path: &Path) -> anyhow::Result<Value> {
-        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Case::parse(&text, &path.display().to_string())
+    }
+
+    /// As `tree`, from text.
+    ///
+    /// # Errors
+    /// No YAML.
+    pub fn parse(text: &str, name: &str) -> anyhow::Result<Value> {
         let fault = |finding: fairlead_diag::Finding| anyhow::anyhow!("{finding:?}");
-        let node = fairlead_conf::read_file(&name).map_err(fault)?;
+        let node = fairlead_conf::yaml::parse(text, name).map_err(fault)?;
         let mut findings = Findings::new();
         match fairlead_conf::decode(&node, &mut findings) {
             Some(tree) if findings.is_empty() => Ok(tree),

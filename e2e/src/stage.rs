@@ -120,9 +120,10 @@ impl Stage {
             "half-body" => Script::half_body(),
             "garbage" => Script::garbage(),
             "hints" => Script::early_hints(),
-            other => match other.strip_prefix("answer ") {
-                Some(bytes) => Script::Answer(bytes.as_bytes().to_vec()),
-                None => bail!("there is no kind of backend called `{other}`"),
+            other => match other.split_once(' ') {
+                Some(("answer", bytes)) => Script::Answer(bytes.as_bytes().to_vec()),
+                Some(("hold", bytes)) => Script::AnswerAndHold(bytes.as_bytes().to_vec()),
+                _ => bail!("there is no kind of backend called `{other}`"),
             },
         };
         let raw = RawBackend::start(script);

@@ -120,10 +120,7 @@ impl Drop for Subject {
 ///
 /// # Errors
 /// What `look` said last.
-pub async fn eventually<T, F>(mut look: impl FnMut() -> F) -> anyhow::Result<T>
-where
-    F: Future<Output = anyhow::Result<T>>,
-{
+pub async fn eventually<T>(mut look: impl AsyncFnMut() -> anyhow::Result<T>) -> anyhow::Result<T> {
     let end = Instant::now() + PATIENCE;
     loop {
         match look().await {
