@@ -36,6 +36,7 @@ pub struct RuleError {
 #[derive(Debug)]
 pub struct Rule {
     text: Box<str>,
+    syntax: Syntax,
     pub(crate) tree: Tree,
     pub(crate) keys: Vec<Key>,
     hosts: Vec<Arc<str>>,
@@ -60,7 +61,7 @@ impl Rule {
             Some(root) if errors.is_empty() => {
                 tree.root = root;
                 let keys = cover(&tree, root);
-                Ok(Self { text: text.into(), tree, keys, hosts })
+                Ok(Self { text: text.into(), syntax, tree, keys, hosts })
             }
             _ => {
                 errors.sort_by_key(|e| e.span.start);
@@ -73,6 +74,11 @@ impl Rule {
     /// The rule as written.
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The syntax that the text was read in.
+    pub fn syntax(&self) -> Syntax {
+        self.syntax
     }
 
     /// Whether the rule takes this request.

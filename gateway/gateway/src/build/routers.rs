@@ -206,10 +206,12 @@ impl Site<'_> {
             return None;
         }
         let known = previous.get(&self.name).and_then(|router| router.places.first());
-        if let Some((_, _, router)) = known.filter(|(_, _, router)| router.rule.text() == text) {
+        let syntax = self.syntax();
+        let same = |rule: &Rule| rule.text() == text && rule.syntax() == syntax;
+        if let Some((_, _, router)) = known.filter(|(_, _, router)| same(&router.rule)) {
             return Some(Arc::clone(&router.rule));
         }
-        match Rule::parse(text, self.syntax()) {
+        match Rule::parse(text, syntax) {
             Ok(rule) => Some(Arc::new(rule)),
             Err(errors) => {
                 for error in &errors {
