@@ -134,7 +134,8 @@ impl Case {
     /// # Errors
     /// No YAML.
     pub fn tree(path: &Path) -> anyhow::Result<Value> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         Case::parse(&text, &path.display().to_string())
     }
 
@@ -179,7 +180,8 @@ impl Step {
                 }
             }
         }
-        let expect = serde_json::from_value(Value::Object(expect)).context("not the form of an expectation")?;
+        let expect =
+            serde_json::from_value(Value::Object(expect)).context("not the form of an expectation")?;
         Ok(Some(expect))
     }
 }

@@ -120,7 +120,8 @@ impl Ask {
 
     fn exchange(&self) -> anyhow::Result<http2::Exchange> {
         let uri = format!("{}://{}{}", self.scheme, self.authority, self.target);
-        let mut head = Request::builder().method(self.method.as_str()).uri(uri).version(http::Version::HTTP_2);
+        let mut head =
+            Request::builder().method(self.method.as_str()).uri(uri).version(http::Version::HTTP_2);
         for (name, value) in &self.headers {
             head = head.header(name, value);
         }

@@ -135,7 +135,11 @@ impl Seen {
             ("body", &self.body),
         ] {
             if let Some(expected) = expected {
-                faults.text(&format!("{what} at the backend"), &Value::from(expected.as_str()), told[what].as_str())?;
+                faults.text(
+                    &format!("{what} at the backend"),
+                    &Value::from(expected.as_str()),
+                    told[what].as_str(),
+                )?;
             }
         }
         faults.headers("header at the backend", &self.headers, &pairs(&told["headers"]))?;
@@ -151,10 +155,18 @@ fn pairs(told: &Value) -> Vec<(String, String)> {
 struct Faults(Vec<String>);
 
 impl Faults {
-    fn headers(&mut self, what: &str, expected: &Map<String, Value>, got: &[(String, String)]) -> anyhow::Result<()> {
+    fn headers(
+        &mut self,
+        what: &str,
+        expected: &Map<String, Value>,
+        got: &[(String, String)],
+    ) -> anyhow::Result<()> {
         for (name, expected) in expected {
-            let values: Vec<&str> =
-                got.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str()).collect();
+            let values: Vec<&str> = got
+                .iter()
+                .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value.as_str())
+                .collect();
             if let Value::Array(expected) = expected {
                 let expected: Vec<&str> = expected.iter().filter_map(Value::as_str).collect();
                 if expected != values {
@@ -190,7 +202,9 @@ impl Faults {
                 self.text(what, expected, got.map(|_| "something"))
             }
             (expected, Some(got)) if expected == got => Ok(()),
-            (Value::String(text), Some(got)) if text.starts_with('~') => self.text(what, expected, Some(&got.to_string())),
+            (Value::String(text), Some(got)) if text.starts_with('~') => {
+                self.text(what, expected, Some(&got.to_string()))
+            }
             _ => {
                 self.0.push(format!("{what}: expected {expected}, got {got:?}"));
                 Ok(())

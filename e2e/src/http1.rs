@@ -50,7 +50,8 @@ impl<S: AsyncRead + Unpin> Reader<S> {
         loop {
             let mut headers = [httparse::EMPTY_HEADER; 128];
             let mut head = httparse::Response::new(&mut headers);
-            let parsed = head.parse(&self.buffer).with_context(|| format!("not an answer: {:?}", self.buffer))?;
+            let parsed =
+                head.parse(&self.buffer).with_context(|| format!("not an answer: {:?}", self.buffer))?;
             if let httparse::Status::Complete(length) = parsed {
                 let status = head.code.context("no status")?;
                 let headers = owned(head.headers);

@@ -103,7 +103,9 @@ async fn look(
     let sent = || String::from_utf8_lossy(&asked.bytes()).escape_debug().to_string().replace("\\r\\n", "\n");
     let answer = match (ask(addr, asked).await, &expect.refused) {
         (Ok(answer), None) => answer,
-        (Ok(answer), Some(refused)) => bail!("expected no answer but `{refused}`\n\nsent:\n{}\ngot:\n{answer}", sent()),
+        (Ok(answer), Some(refused)) => {
+            bail!("expected no answer but `{refused}`\n\nsent:\n{}\ngot:\n{answer}", sent())
+        }
         (Err(error), Some(refused)) => {
             let text = format!("{error:#}");
             ensure!(text.contains(refused.as_str()), "expected `{refused}`, got `{text}`");
@@ -135,7 +137,9 @@ fn request(stage: &Stage, step: &Step, expect: &Expect) -> anyhow::Result<Ask> {
     if step.sni.is_some() || step.client.is_some() {
         let host = asked.authority.split(':').next().unwrap_or_default().to_owned();
         let identity = match &step.client {
-            Some(name) => Some(stage.clients.get(name).with_context(|| format!("no client `{name}`"))?.clone()),
+            Some(name) => {
+                Some(stage.clients.get(name).with_context(|| format!("no client `{name}`"))?.clone())
+            }
             None => None,
         };
         asked.hello = Some(Hello { sni: step.sni.clone().unwrap_or(host), identity, alpn: Vec::new() });
@@ -168,12 +172,14 @@ fn certificate_fault(stage: &Stage, name: &str, answer: &Answer) -> anyhow::Resu
     if name == "default" {
         let (_, parsed) = x509_parser::parse_x509_certificate(got)?;
         let subject = parsed.subject().to_string();
-        return Ok((!subject.ends_with(" DEFAULT CERT")).then(|| format!("certificate: expected the default, got {subject}")));
+        return Ok((!subject.ends_with(" DEFAULT CERT"))
+            .then(|| format!("certificate: expected the default, got {subject}")));
     }
     use rustls_pki_types::pem::PemObject;
     let identity = stage.certificates.get(name).with_context(|| format!("no certificate `{name}`"))?;
     let expected = rustls_pki_types::CertificateDer::from_pem_slice(identity.cert.as_bytes())?;
-    Ok((expected.as_ref() != got.as_slice()).then(|| format!("certificate: expected that of {name}, got another")))
+    Ok((expected.as_ref() != got.as_slice())
+        .then(|| format!("certificate: expected that of {name}, got another")))
 }
 
 fn check_shares(expected: Option<&Map<String, Value>>, got: &BTreeMap<String, u64>) -> anyhow::Result<()> {

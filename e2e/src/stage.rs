@@ -76,7 +76,8 @@ impl Stage {
             let hosts: Vec<&str> = hosts.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             server.push((name, ca.issue(&hosts)));
         }
-        let client = |(name, cn): (String, Value), ca: &Ca| (name, ca.client(cn.as_str().unwrap_or_default()));
+        let client =
+            |(name, cn): (String, Value), ca: &Ca| (name, ca.client(cn.as_str().unwrap_or_default()));
         let mut clients: Vec<_> = entries("clients").into_iter().map(|entry| client(entry, &ca)).collect();
         clients.extend(entries("strangers").into_iter().map(|entry| client(entry, &other)));
         clients.push(("gateway".to_owned(), ca.client("gateway")));
@@ -165,7 +166,8 @@ impl Stage {
         }
         let config = self.dir.write("static.yml", statics.to_string());
         let mut subject = Subject::start(&config, &self.dir.join("output.log"))?;
-        let named = |kind: &str| case.dynamic.as_ref().is_some_and(|tree| tree["http"][kind].as_object().is_some());
+        let named =
+            |kind: &str| case.dynamic.as_ref().is_some_and(|tree| tree["http"][kind].as_object().is_some());
         let loaded = named("routers") || named("services") || named("middlewares");
         let api = self.ports["traefik"];
         if statics["api"]["insecure"] == true {

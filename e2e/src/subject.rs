@@ -53,7 +53,12 @@ impl Subject {
     ///
     /// # Errors
     /// It ends or does not become ready in time.
-    pub async fn ready(&mut self, addr: SocketAddr, url: &str, done: impl Fn(&str) -> bool) -> anyhow::Result<()> {
+    pub async fn ready(
+        &mut self,
+        addr: SocketAddr,
+        url: &str,
+        done: impl Fn(&str) -> bool,
+    ) -> anyhow::Result<()> {
         let end = Instant::now() + PATIENCE;
         loop {
             let answer = ask(addr, &Ask::parse(url)?).await;

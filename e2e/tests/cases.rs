@@ -62,7 +62,8 @@ impl Arguments {
         let mut arguments = Arguments { threads: AT_ONCE, ..Arguments::default() };
         while let Some(argument) = given.next() {
             let (flag, value) = argument.split_once('=').unwrap_or((&argument, ""));
-            let mut value = || if value.is_empty() { given.next().unwrap_or_default() } else { value.to_owned() };
+            let mut value =
+                || if value.is_empty() { given.next().unwrap_or_default() } else { value.to_owned() };
             match flag {
                 "--list" => arguments.list = true,
                 "--exact" => arguments.exact = true,
@@ -151,7 +152,8 @@ fn run(tests: Vec<(String, Option<PathBuf>)>, threads: usize, folder: &Path) -> 
 fn play_alone(path: &Path) -> anyhow::Result<Option<String>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // A peer that cannot start panics.
-    std::panic::catch_unwind(|| runtime.block_on(play(path))).unwrap_or_else(|_| Err(anyhow::anyhow!("panicked")))
+    std::panic::catch_unwind(|| runtime.block_on(play(path)))
+        .unwrap_or_else(|_| Err(anyhow::anyhow!("panicked")))
 }
 
 /// Every reason for a difference is on the page that users read.
@@ -159,9 +161,16 @@ fn page(folder: &Path) -> anyhow::Result<Option<String>> {
     let path = folder.join("../../docs/reference/compatibility.md");
     let page = words(&std::fs::read_to_string(path)?);
     let all = differences(folder)?;
-    let missing: Vec<String> =
-        all.into_iter().map(|difference| difference.reason).filter(|reason| !page.contains(&words(reason))).collect();
-    anyhow::ensure!(missing.is_empty(), "docs/reference/compatibility.md does not say:\n- {}", missing.join("\n- "));
+    let missing: Vec<String> = all
+        .into_iter()
+        .map(|difference| difference.reason)
+        .filter(|reason| !page.contains(&words(reason)))
+        .collect();
+    anyhow::ensure!(
+        missing.is_empty(),
+        "docs/reference/compatibility.md does not say:\n- {}",
+        missing.join("\n- ")
+    );
     Ok(None)
 }
 

@@ -29,8 +29,15 @@ fn files(dir: &Dir) -> [String; 3] {
         "good.yml",
         "http:\n  routers:\n    r:\n      rule: Host(`a.example`) && PathPrefix(`/cart`)\n      service: s\n      entryPoints: [web]\n  services:\n    s:\n      loadBalancer:\n        servers:\n        - url: http://127.0.0.1:1\n",
     );
-    let bad = dir.write("bad.yml", "http:\n  routers:\n    r:\n      rul: Host(`a.example`)\n      service: missing\n    two:\n      rule: Hosst(`b.example`)\n      service: noop@internal\n");
-    let statics = dir.write("static.yml", format!("entryPoints:\n  web:\n    address: 127.0.0.1:{}\nproviders:\n  file:\n    filename: {}\n", free_port(), good.display()));
+    let bad = dir.write("bad.yml", "http:\n  routers:\n    r:\n      rul: Host(`a.example`)\n      service: s\n    three:\n      rule: Host(`c.example`)\n      service: missing\n    two:\n      rule: Hosst(`b.example`)\n      service: noop@internal\n");
+    let statics = dir.write(
+        "static.yml",
+        format!(
+            "entryPoints:\n  web:\n    address: 127.0.0.1:{}\nproviders:\n  file:\n    filename: {}\n",
+            free_port(),
+            good.display()
+        ),
+    );
     [statics, good, bad].map(|path| path.display().to_string())
 }
 
@@ -82,7 +89,9 @@ fn a_broken_static_configuration_does_not_start_and_tells_everything() {
 fn explain_request_says_which_router_and_why_not() {
     let dir = Dir::new();
     let [_, good, _] = files(&dir);
-    let Some(output) = run(&["explain-request", "--dynamic", &good, "http://a.example/cart/1"]) else { return };
+    let Some(output) = run(&["explain-request", "--dynamic", &good, "http://a.example/cart/1"]) else {
+        return;
+    };
     assert!(output.status.success() && text(&output).contains("r@file"), "{}", text(&output));
     let output = run(&["explain-request", "--dynamic", &good, "http://a.example/card"]).unwrap();
     let told = text(&output);
@@ -110,14 +119,20 @@ async fn up_serves_a_file_and_says_where() {
     let Some(path) = fairlead() else { return };
     let dir = Dir::new();
     let port = free_port();
-    let text = format!("entryPoints:\n  traefik:\n    address: 127.0.0.1:{port}\nping: {{}}\napi: {{insecure: true}}\n");
+    let text = format!(
+        "entryPoints:\n  traefik:\n    address: 127.0.0.1:{port}\nping: {{}}\napi: {{insecure: true}}\n"
+    );
     let file = dir.write("static.yml", text);
     let mut command = Command::new(path);
     command.arg("up").arg("-c").arg(file);
     let mut subject = Subject::spawn(command, &dir.join("output.log")).unwrap();
     let addr = ([127, 0, 0, 1], port).into();
     subject.ready(addr, "http://localhost/ping", |body| body == "OK").await.unwrap();
-    assert!(subject.log().contains("is up") && subject.log().contains(&port.to_string()), "{}", subject.log());
+    assert!(
+        subject.log().contains("is up") && subject.log().contains(&port.to_string()),
+        "{}",
+        subject.log()
+    );
 }
 
 #[test]

@@ -7,7 +7,10 @@ use crate::house::{House, ONE};
 /// Runs curl and returns what it printed.
 fn curl(arguments: &[&str]) -> String {
     let all = ["--silent", "--show-error", "--max-time", "20"].iter().chain(arguments);
-    let output = Command::new("curl").args(all).output().expect("these tests need curl (Debian: apt-get install curl)");
+    let output = Command::new("curl")
+        .args(all)
+        .output()
+        .expect("these tests need curl (Debian: apt-get install curl)");
     assert!(output.status.success(), "curl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
@@ -41,7 +44,8 @@ async fn it_believes_the_certificate_and_chooses_the_protocol() {
         assert!(answer.ends_with(&format!("\n{version} 200")), "{answer}");
     }
     for (flag, version) in [("--tlsv1.3", "1.3"), ("--tls-max", "1.2")] {
-        let mut arguments = vec!["--cacert", &ca, "--resolve", &resolve, "-o", "/dev/null", "-w", "%{http_code}", &url, flag];
+        let mut arguments =
+            vec!["--cacert", &ca, "--resolve", &resolve, "-o", "/dev/null", "-w", "%{http_code}", &url, flag];
         if flag == "--tls-max" {
             arguments.push(version);
         }
@@ -64,7 +68,10 @@ dynamic:
     let url = format!("http://{}/", house.addr("web"));
     for (flag, first) in [("--http1.1", "HTTP/1.1 103"), ("--http2-prior-knowledge", "HTTP/2 103")] {
         let heads = curl(&[flag, "-D", "-", &url]);
-        assert!(heads.starts_with(first) && heads.to_lowercase().contains("link: </a.css>; rel=preload"), "{heads}");
+        assert!(
+            heads.starts_with(first) && heads.to_lowercase().contains("link: </a.css>; rel=preload"),
+            "{heads}"
+        );
         assert!(heads.contains(" 200") && heads.ends_with("ok"), "{heads}");
     }
 }
@@ -75,7 +82,18 @@ async fn it_uploads_in_chunks_and_waits_for_100_continue() {
     let file = house.stage.dir.write("upload", vec![b'x'; 3 << 20]);
     let (url, data) = (format!("http://{}/grpc", house.addr("web")), format!("@{}", file.display()));
     for header in ["Transfer-Encoding: chunked", "Expect: 100-continue"] {
-        let got = curl(&["--http1.1", "-H", header, "--data-binary", &data, "-o", "/dev/null", "-w", "%{size_download}", &url]);
+        let got = curl(&[
+            "--http1.1",
+            "-H",
+            header,
+            "--data-binary",
+            &data,
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{size_download}",
+            &url,
+        ]);
         assert_eq!(got, (3 << 20).to_string(), "{header}");
     }
 }

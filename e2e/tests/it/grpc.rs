@@ -39,7 +39,7 @@ async fn a_call_brings_its_trailers() {
 #[tokio::test]
 async fn trailers_of_the_client_reach_the_backend() {
     let house = House::start(GRPC).await;
-    let mut asked = call("/tell", "http");
+    let mut asked = call("/tell", "http").header("trailer", "x-sum");
     asked.trailers = vec![("x-sum".to_owned(), "7".to_owned())];
     let answer = ask(house.addr("web"), &asked).await.unwrap();
     let told = answer.json();
@@ -59,7 +59,8 @@ async fn messages_of_a_stream_come_back_one_by_one() {
     let head = Request::post("https://shop.example/grpc.Echo/Stream")
         .header("te", "trailers")
         .header("content-type", "application/grpc");
-    let (response, mut body) = sender.ready().await.unwrap().send_request(head.body(()).unwrap(), false).unwrap();
+    let (response, mut body) =
+        sender.ready().await.unwrap().send_request(head.body(()).unwrap(), false).unwrap();
     body.send_data(Bytes::from_static(b"one"), false).unwrap();
     let mut incoming = response.await.unwrap().into_body();
     assert_eq!(incoming.data().await.unwrap().unwrap(), "one");

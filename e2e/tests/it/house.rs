@@ -26,7 +26,10 @@ impl House {
 
     /// Text with the placeholders of a case.
     pub(crate) fn fill(&self, text: &str) -> String {
-        self.stage.words.iter().fold(text.to_owned(), |text, (name, word)| text.replace(&format!("${{{name}}}"), word))
+        self.stage
+            .words
+            .iter()
+            .fold(text.to_owned(), |text, (name, word)| text.replace(&format!("${{{name}}}"), word))
     }
 
     /// Replaces the dynamic configuration.

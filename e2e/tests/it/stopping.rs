@@ -48,11 +48,9 @@ async fn a_request_in_flight_finishes_and_idle_connections_close() {
     let text = String::from_utf8(got).unwrap();
     assert!(text.ends_with("0\r\n\r\n") && text.matches("\r\n.\r\n").count() == 10, "{text}");
     assert_eq!(idle.read(&mut [0; 64]).await.unwrap_or(0), 0, "an idle connection is closed");
-    let status = eventually(async || {
-        house.subject.ended()?.ok_or_else(|| anyhow::anyhow!("still running"))
-    })
-    .await
-    .unwrap();
+    let status = eventually(async || house.subject.ended()?.ok_or_else(|| anyhow::anyhow!("still running")))
+        .await
+        .unwrap();
     assert!(status.success(), "{status}\n{}", house.subject.log());
 }
 
@@ -60,10 +58,8 @@ async fn a_request_in_flight_finishes_and_idle_connections_close() {
 async fn without_requests_it_stops_at_once() {
     let mut house = House::start(crate::house::ONE).await;
     house.subject.signal(Signal::INT).unwrap();
-    let status = eventually(async || {
-        house.subject.ended()?.ok_or_else(|| anyhow::anyhow!("still running"))
-    })
-    .await
-    .unwrap();
+    let status = eventually(async || house.subject.ended()?.ok_or_else(|| anyhow::anyhow!("still running")))
+        .await
+        .unwrap();
     assert!(status.success(), "{status}\n{}", house.subject.log());
 }

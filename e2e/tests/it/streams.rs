@@ -67,7 +67,8 @@ async fn a_large_upload_passes_in_bounded_memory_and_comes_back() {
     house.ask("GET http://a/warm").await.unwrap();
     let before = house.subject.resident().unwrap();
     let (mut read, mut write) = TcpStream::connect(house.addr("web")).await.unwrap().into_split();
-    let head = format!("POST /grpc HTTP/1.1\r\nHost: a\r\nContent-Length: {LARGE}\r\nConnection: close\r\n\r\n");
+    let head =
+        format!("POST /grpc HTTP/1.1\r\nHost: a\r\nContent-Length: {LARGE}\r\nConnection: close\r\n\r\n");
     let send = async {
         write.write_all(head.as_bytes()).await.unwrap();
         let piece = vec![b'x'; 256 << 10];

@@ -2,9 +2,9 @@
 
 use fairlead_e2e::{Hello, connect, eventually};
 use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::house::House;
 
@@ -27,7 +27,8 @@ async fn open(house: &House, secure: bool) -> WebSocketStream<impl AsyncRead + A
         false => connect(house.addr("web"), None).await.unwrap(),
     };
     let scheme = if secure { "wss" } else { "ws" };
-    let (socket, answer) = tokio_tungstenite::client_async(format!("{scheme}://shop.example/chat"), wire.stream).await.unwrap();
+    let (socket, answer) =
+        tokio_tungstenite::client_async(format!("{scheme}://shop.example/chat"), wire.stream).await.unwrap();
     assert_eq!(answer.status(), 101);
     socket
 }

@@ -75,10 +75,11 @@ impl FileProvider {
         self.reload.clone()
     }
 
-    /// Reads everything once, without running: for checks. Blocks on the file system.
+    /// Reads everything once, without running: for checks, so that files with errors count as far as they can be read. Blocks on the file
+    /// system.
     #[must_use]
     pub fn read_once(&self) -> Message {
-        Loader::new(self.options.clone()).load()
+        Loader::new(self.options.clone()).load_for_checks()
     }
 }
 

@@ -119,8 +119,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
             poll_fn(|cx| awaiting.poll_head(&mut self.wire, &mut sending, interim.as_deref(), cx)).await;
         match read {
             Ok(head) => {
-                // The server did not ask for the body that it was offered.
-                if awaiting.hold.is_some() {
+                // The server did not ask for the body that it was offered. One that answers well may still read it.
+                if awaiting.hold.is_some() && !head.status.is_success() {
                     sending.abandon();
                 }
                 Ok(self.respond(head, sending, reuse))

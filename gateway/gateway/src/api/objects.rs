@@ -105,7 +105,7 @@ impl Objects<'_> {
         let config = &self.snapshot.config.http.services;
         let all = self.snapshot.built.services.iter().filter_map(|(qualified, service)| {
             let declared = config.get(qualified);
-            if declared.is_none() && !used.contains_key(qualified) {
+            if declared.is_none() && !used.contains_key(qualified) && &**qualified != "noop@internal" {
                 return None;
             }
             let mut value = declared.map_or_else(|| json!({}), |object| json!(*object.value));

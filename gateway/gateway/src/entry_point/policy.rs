@@ -5,7 +5,7 @@ use fairlead_http::path::{self, DeniedEscapes};
 use fairlead_http::{Request, Response};
 use fairlead_model::statics::{EntryPoint, UnderscoreHeaders};
 use http::header::HeaderName;
-use http::{HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderValue, StatusCode, Uri};
 
 /// The clean-up of requests on one entry point.
 #[derive(Debug)]
@@ -37,14 +37,16 @@ impl Policy {
                 keep_forwarded_for: keep_forwarded_for || options.not_append_x_forwarded_for,
                 server: HeaderValue::try_from(hostname).ok(),
             },
-            denied: http.encoded_characters.as_ref().map_or_else(DeniedEscapes::default, |allowed| DeniedEscapes {
-                slash: !allowed.allow_encoded_slash,
-                back_slash: !allowed.allow_encoded_back_slash,
-                null: !allowed.allow_encoded_null_character,
-                semicolon: !allowed.allow_encoded_semicolon,
-                percent: !allowed.allow_encoded_percent,
-                question_mark: !allowed.allow_encoded_question_mark,
-                hash: !allowed.allow_encoded_hash,
+            denied: http.encoded_characters.as_ref().map_or_else(DeniedEscapes::default, |allowed| {
+                DeniedEscapes {
+                    slash: !allowed.allow_encoded_slash,
+                    back_slash: !allowed.allow_encoded_back_slash,
+                    null: !allowed.allow_encoded_null_character,
+                    semicolon: !allowed.allow_encoded_semicolon,
+                    percent: !allowed.allow_encoded_percent,
+                    question_mark: !allowed.allow_encoded_question_mark,
+                    hash: !allowed.allow_encoded_hash,
+                }
             }),
             encode_semicolons: http.encode_query_semicolons,
             sanitise: http.sanitize_path,
@@ -57,9 +59,6 @@ impl Policy {
     /// # Errors
     /// The answer to a request that is refused.
     pub fn admit(&self, request: &mut Request) -> Result<(), Box<Response>> {
-        if request.method == Method::CONNECT {
-            return Err(Box::new(Response::text(StatusCode::NOT_IMPLEMENTED, "Not Implemented")));
-        }
         self.underscores(request)?;
         self.clean_target(request)?;
         self.forwarded.apply(request);
@@ -90,6 +89,11 @@ impl Policy {
     fn clean_target(&self, request: &mut Request) -> Result<(), Box<Response>> {
         let raw = request.uri.path();
         if raw == "*" {
+            return Ok(());
+        }
+        // The target of CONNECT is an authority.
+        if raw.is_empty() {
+            request.uri = Uri::from_static("/");
             return Ok(());
         }
         let normal = path::normalise(raw);
@@ -126,6 +130,7 @@ mod tests {
     use std::sync::Arc;
 
     use fairlead_http::Conn;
+    use http::Method;
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use fairlead_http::{BoxFuture, Handler, Request, Response};
+use fairlead_http::{BoxFuture, Handler, Request, Response, forward};
 use http::{HeaderMap, StatusCode, Version, header};
 use serde_json::{Map, Value, json};
 
@@ -60,6 +60,8 @@ impl Whoami {
 
 impl Handler for Whoami {
     fn call(&self, request: Request) -> BoxFuture<'_, Response> {
+        let mut request = request;
+        forward::to_backend(&mut request);
         let response = self.answer(&request);
         Box::pin(std::future::ready(response))
     }
@@ -119,7 +121,7 @@ mod tests {
     async fn echoes_as_text() {
         let response = Whoami::new("me").call(asked("/x?y=1")).await;
         let text = response.body.collect(4096).await.unwrap();
-        let expected = "Hostname: me\nIP: 127.0.0.1\nRemoteAddr: 192.0.2.1:99\nGET /x?y=1 HTTP/1.1\nHost: a.test\nX-Real-Ip: 192.0.2.1\n";
+        let expected = "Hostname: me\nIP: 127.0.0.1\nRemoteAddr: 192.0.2.1:99\nGET /x?y=1 HTTP/1.1\nHost: a.test\nX-Forwarded-For: 192.0.2.1\nX-Real-Ip: 192.0.2.1\n";
         assert_eq!(text, expected);
     }
 

@@ -54,6 +54,15 @@ impl Loader {
 
     /// Reads what has changed and says everything there is to say.
     pub(super) fn load(&mut self) -> Message {
+        self.load_with(Source::dynamic)
+    }
+
+    /// As `load`, with what can be read of files with errors.
+    pub(super) fn load_for_checks(&mut self) -> Message {
+        self.load_with(Source::dynamic_for_checks)
+    }
+
+    fn load_with(&mut self, version: impl Fn(&Source) -> Option<&Arc<Dynamic>>) -> Message {
         let mut scan = Scan::of(&self.options);
         // Taken first: a file that changes while it is read is then found different at the next poll.
         self.fingerprint = self.fingerprint_of(&scan);
@@ -70,7 +79,7 @@ impl Loader {
         for path in &paths {
             let Some(source) = self.sources.get(path) else { continue };
             findings.extend(source.findings(path));
-            parts.extend(source.dynamic().map(|dynamic| (path.clone(), dynamic.clone())));
+            parts.extend(version(source).map(|dynamic| (path.clone(), dynamic.clone())));
         }
         self.merge(parts);
         findings.extend(self.merged.2.clone());

@@ -18,6 +18,8 @@ pub(super) struct Source {
     /// Of the text that was parsed last; `None` when the last read failed.
     text: Option<u64>,
     good: Option<Good>,
+    /// What could be read of the last version when it has errors.
+    broken: Option<Arc<Dynamic>>,
     /// Why the last version cannot be used; empty when it can.
     errors: Findings,
 }
@@ -42,6 +44,7 @@ impl Source {
             Ok(text) => text,
             Err(finding) => {
                 self.text = None;
+                self.broken = None;
                 self.errors = [finding].into_iter().collect();
                 return;
             }
@@ -56,14 +59,23 @@ impl Source {
             Some(dynamic) if !findings.has_errors() => {
                 self.good = Some(Good { dynamic: Arc::new(dynamic), findings, since: now });
                 self.errors = Findings::new();
+                self.broken = None;
             }
-            _ => self.errors = findings,
+            dynamic => {
+                self.errors = findings;
+                self.broken = dynamic.map(Arc::new);
+            }
         }
     }
 
     /// The version in force.
     pub(super) fn dynamic(&self) -> Option<&Arc<Dynamic>> {
         self.good.as_ref().map(|good| &good.dynamic)
+    }
+
+    /// For checks: the version in force, or what could be read of one with errors, so that they find what else is wrong.
+    pub(super) fn dynamic_for_checks(&self) -> Option<&Arc<Dynamic>> {
+        self.broken.as_ref().or_else(|| self.dynamic())
     }
 
     /// What is to be said about the file.
