@@ -180,14 +180,14 @@ impl Faults {
     }
 
     fn text(&mut self, what: &str, expected: &Value, got: Option<&str>) -> anyhow::Result<()> {
-        let fits = match (expected.as_str(), got) {
-            (Some("absent"), None) | (Some("present"), Some(_)) => true,
-            (Some("absent"), Some(_)) | (_, None) => false,
-            (Some(text), Some(got)) => match text.strip_prefix('~') {
+        let text = expected.as_str().map_or_else(|| expected.to_string(), str::to_owned);
+        let fits = match (text.as_str(), got) {
+            ("absent", None) | ("present", Some(_)) => true,
+            ("absent", Some(_)) | (_, None) => false,
+            (text, Some(got)) => match text.strip_prefix('~') {
                 Some(pattern) => regex(pattern)?.is_match(got),
                 None => text == got,
             },
-            (None, Some(got)) => expected.to_string() == got,
         };
         if !fits {
             self.0.push(format!("{what}: expected {expected}, got {got:?}"));

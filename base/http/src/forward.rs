@@ -39,7 +39,7 @@ pub struct Forwarded {
     pub insecure: bool,
     /// Believe clients in these networks.
     pub trusted: Vec<IpNet>,
-    /// Headers that `Connection` may name without their being removed, lower case.
+    /// Headers that middlewares see although `Connection` names them; the backend does not. Lower case.
     pub connection: Vec<HeaderName>,
     /// Do not add the client to `X-Forwarded-For`.
     pub keep_forwarded_for: bool,
@@ -51,10 +51,6 @@ pub struct Forwarded {
 #[derive(Clone, Copy, Debug)]
 struct KeepForwardedFor;
 
-/// Extension: header names that stay although `Connection` names them.
-#[derive(Clone, Debug)]
-struct ConnectionKeeps(Vec<HeaderName>);
-
 impl Forwarded {
     /// Drops claims of untrusted clients and adds what the backend should know.
     pub fn apply(&self, request: &mut Request) {
@@ -64,9 +60,7 @@ impl Forwarded {
         if self.keep_forwarded_for {
             request.extensions.insert(KeepForwardedFor);
         }
-        if !self.connection.is_empty() {
-            request.extensions.insert(ConnectionKeeps(self.connection.clone()));
-        }
+        remove_named_by_connection(&mut request.headers, &self.connection);
         let secure = request.conn.tls.is_some();
         let websocket = request.upgrade().is_some_and(|name| name.eq_ignore_ascii_case("websocket"));
         let proto = match (websocket, secure) {
@@ -110,11 +104,7 @@ fn end_hop(request: &mut Request) {
     let upgrade =
         request.upgrade().is_some().then(|| request.headers.get(header::UPGRADE).cloned()).flatten();
     let trailers = request.headers.get(header::TE).is_some_and(asks_for_trailers);
-    if let Some(keeps) = request.extensions.remove::<ConnectionKeeps>() {
-        remove_named_by_connection(&mut request.headers, &keeps.0);
-    } else {
-        remove_named_by_connection(&mut request.headers, &[]);
-    }
+    remove_named_by_connection(&mut request.headers, &[]);
     remove_hop_by_hop(&mut request.headers);
     if trailers {
         request.headers.insert(header::TE, HeaderValue::from_static("trailers"));
@@ -211,6 +201,8 @@ fn remove_named_by_connection(headers: &mut HeaderMap, keeps: &[HeaderName]) {
         .flat_map(|text| text.split(','))
         .filter_map(|token| HeaderName::try_from(token.trim()).ok())
         .filter(|name| !keeps.contains(name) && !CLAIMS.contains(&name.as_str()))
+        // These two have rules of their own.
+        .filter(|name| *name != header::UPGRADE && *name != header::TE)
         .collect();
     for name in named {
         headers.remove(name);
@@ -328,13 +320,14 @@ mod tests {
     }
 
     #[test]
-    fn connection_may_keep_what_the_policy_lists() {
+    fn connection_keeps_what_the_policy_lists_for_middlewares() {
         let mut asked = request(&[("connection", "x-kept, x-gone"), ("x-kept", "1"), ("x-gone", "1")]);
         let mut policy = policy(&[]);
         policy.connection = vec![HeaderName::from_static("x-kept")];
         policy.apply(&mut asked);
-        to_backend(&mut asked);
         assert_eq!((seen(&asked, "x-kept"), seen(&asked, "x-gone")), ("1".into(), String::new()));
+        to_backend(&mut asked);
+        assert_eq!(seen(&asked, "x-kept"), "");
     }
 
     #[test]
