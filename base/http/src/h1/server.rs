@@ -15,7 +15,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use http::{Method, Version};
+use http::{Method, StatusCode, Version};
 use http_body::SizeHint;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
@@ -147,7 +147,9 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<'a, IO>
                 Poll::Pending => break,
             }
         }
-        self.poll_between(state.wire.input.is_empty(), cx)
+        let idle = state.wire.input.is_empty();
+        drop(state);
+        self.poll_between(idle, cx)
     }
 
     /// Waits between exchanges, or inside a head.
@@ -162,6 +164,9 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<'a, IO>
             self.clock.read_by = after(self.options.idle_timeout);
         }
         ready!(self.clock.poll(cx));
+        if let (false, Some(on_reject)) = (idle, &self.options.on_reject) {
+            on_reject(&self.conn, StatusCode::REQUEST_TIMEOUT);
+        }
         Poll::Ready(Turn::Close)
     }
 
