@@ -40,7 +40,7 @@ bench: bench-packages $(PEERS)/bin/traefik ## compare with nginx, HAProxy and Tr
 	$(CARGO) run --release -p fairlead-bench -- --fairlead target/dist/fairlead --traefik $(PEERS)/bin/traefik --write docs/benchmarks.md
 
 fuzz: ## run each fuzz target for a minute (needs a nightly toolchain and cargo-fuzz)
-	cd fuzz && for target in $$(cargo +nightly fuzz list); do cargo +nightly fuzz run $$target -- -max_total_time=60 || exit 1; done
+	cd fuzz && for target in $$(cargo +nightly fuzz list); do mkdir -p corpus/$$target && cargo +nightly fuzz run $$target corpus/$$target seeds/$$target -- -max_total_time=60 || exit 1; done
 
 clean: ## remove build output and fetched peers
 	$(CARGO) clean

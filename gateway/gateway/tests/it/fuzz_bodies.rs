@@ -82,12 +82,12 @@ fn mutate(input: &mut Vec<u8>, seeds: &[Vec<u8>], random: &mut impl Rng) {
 
 #[test]
 fn rules() {
-    feed("rules", 2_000, fuzz::rules::run);
+    feed("rules", 800, fuzz::rules::run);
 }
 
 #[test]
 fn configuration() {
-    feed("configuration", 1_500, fuzz::configuration::run);
+    feed("configuration", 1_000, fuzz::configuration::run);
 }
 
 #[test]

@@ -34,7 +34,8 @@ fn a_rapid_reset_ends_the_connection() {
     let mut reader = stream.try_clone().unwrap();
     let word = std::thread::spawn(move || last_word(&mut reader));
     let mut next = 1;
-    for _ in 0..200 {
+    // More than the kernel's buffers take.
+    for _ in 0..20_000 {
         let mut burst = Vec::new();
         for _ in 0..100 {
             burst.extend(get_frame(next, "good", "/never"));
@@ -47,7 +48,7 @@ fn a_rapid_reset_ends_the_connection() {
     }
     let word = word.join().unwrap();
     assert!(matches!(word, None | Some(ENHANCE_YOUR_CALM)), "{word:?}");
-    assert!(next < 40_000, "all of it was taken");
+    assert!(next < 4_000_000, "all of it was taken");
     assert!(backend.connections() < 1000, "{} connections to the backend", backend.connections());
     drop(stream);
     subject.assert_unharmed();
@@ -61,7 +62,7 @@ fn floods_of_settings_and_pings_are_bounded() {
         let mut stream = begin(subject.at("web"));
         stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
         // Nobody reads the answers: either the connection ends, or it takes nothing more.
-        let ended = flood(&mut stream, &flooding.repeat(1000), 2000);
+        let ended = flood(&mut stream, &flooding.repeat(1000), 4000);
         assert!(ended, "it swallowed everything");
         assert!(subject.growth() < 16 << 20, "{} bytes", subject.growth());
         drop(stream);
@@ -78,7 +79,7 @@ fn endless_header_blocks_end_the_connection() {
     // A literal `x: aaa…` in each frame, and never the end of the block.
     let field = [&[0, 1, b'x', 127, 0][..], &[b'a'; 127]].concat();
     let more = frame(CONTINUATION, 0, 1, &field.repeat(100));
-    assert!(flood(&mut stream, &more, 1000), "it swallowed 13 MB of headers");
+    assert!(flood(&mut stream, &more, 4000), "it swallowed 50 MB of headers");
     assert!(subject.growth() < 16 << 20, "{} bytes", subject.growth());
     drop(stream);
     subject.assert_unharmed();
@@ -158,7 +159,7 @@ fn frames_that_must_not_be_end_the_connection_with_a_reason() {
 #[test]
 fn half_a_preface_is_cut_off() {
     let subject = Subject::start(&[]);
-    for begun in [&PREFACE[..10], PREFACE, &[PREFACE, &frame(SETTINGS, 0, 0, &[])[..5]].concat()] {
+    for begun in [&PREFACE[..10], &[PREFACE, &frame(SETTINGS, 0, 0, &[])[..5]].concat()] {
         let mut stream = crate::client::connect(subject.at("quick"));
         stream.write_all(begun).unwrap();
         let (took, _) = read_to_close(&mut stream);

@@ -29,6 +29,8 @@ fn slow_heads_are_cut_off() {
     dribble(&mut stream, b"X: 1\r\n", PAUSE, 400);
     assert!(began.elapsed() < CUT, "a byte now and then kept the connection");
     drop(stream);
+    // Who never began a request was idle, not slow.
+    eventually("counted", || subject.rejected("quick", "timeout"), 3.0);
     subject.assert_unharmed();
     subject.stop();
 }

@@ -204,10 +204,11 @@ impl Drop for Subject {
 /// Waits until a measure is as expected.
 pub(crate) fn eventually<T: PartialEq + std::fmt::Debug>(what: &str, measure: impl Fn() -> T, expected: T) {
     let deadline = Instant::now() + PATIENCE;
-    let mut now = measure();
+    let (mut now, mut pause) = (measure(), Duration::from_millis(1));
     while now != expected {
         assert!(Instant::now() < deadline, "{what}: {now:?} instead of {expected:?}");
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(20));
         now = measure();
     }
 }
