@@ -15,16 +15,20 @@ use fairlead_model::statics::{EntryPoint, Static};
 use fairlead_provider::{FileOptions, FileProvider};
 
 use crate::command::{Check, Format};
-use crate::load::{self, Loaded};
+use crate::load::{self, DYNAMIC_KEYS, Loaded};
 use crate::{codes, run};
-
-/// Top-level keys of a dynamic configuration.
-const DYNAMIC_KEYS: [&str; 4] = ["http", "tcp", "udp", "tls"];
 
 /// Prints all findings; exit 1 when there is an error.
 pub(crate) fn run(options: &Check) -> anyhow::Result<ExitCode> {
     let (statics, findings) = match (&options.config_file, options.files.as_slice()) {
-        (None, []) => offline_with(load::load(&[], std::env::vars()), &[])?,
+        (None, []) => {
+            let loaded = load::load(&[], std::env::vars());
+            anyhow::ensure!(
+                loaded.declared,
+                "nothing to check: name files, or --configFile=FILE (see `fairlead check --help`)"
+            );
+            offline_with(loaded, &[])?
+        }
         (Some(file), files) => offline_with(load::from_file(file, Findings::new()), files)?,
         (None, files) => check_files(files)?,
     };
@@ -55,8 +59,7 @@ pub(crate) fn snapshot(loaded: Loaded, dynamic: &[PathBuf]) -> anyhow::Result<(A
         providers.push(("file", message.dynamic));
     }
     for (place, path) in dynamic.iter().enumerate() {
-        let options = FileOptions { filename: Some(path.clone()), directory: None, watch: false };
-        let message = FileProvider::new(options).read_once();
+        let message = FileProvider::new(source(path)).read_once();
         findings.extend(message.findings);
         let name = if providers.is_empty() && place == 0 { "file" } else { "more" };
         providers.push((name, message.dynamic));
@@ -86,12 +89,22 @@ fn check_files(files: &[PathBuf]) -> anyhow::Result<(Arc<Static>, Findings)> {
     offline_with(loaded, &dynamic)
 }
 
+/// A file, or a directory as the file provider reads it.
+fn source(path: &Path) -> FileOptions {
+    let path_buf = Some(path.to_owned());
+    let (filename, directory) = if path.is_dir() { (None, path_buf) } else { (path_buf, None) };
+    FileOptions { filename, directory, watch: false }
+}
+
 enum Kind {
     Static(Node),
     Dynamic,
 }
 
 fn kind(file: &Path) -> Result<Kind, Box<Finding>> {
+    if file.is_dir() {
+        return Ok(Kind::Dynamic);
+    }
     let path = file.display().to_string();
     let text = fairlead_conf::read_file_text(&path)?;
     if text.contains("{{") {
@@ -113,8 +126,7 @@ fn kind(file: &Path) -> Result<Kind, Box<Finding>> {
 pub(crate) fn any_entry_point(dynamic: &[PathBuf]) -> Loaded {
     let mut statics = Static::default();
     for path in dynamic {
-        let options = FileOptions { filename: Some(path.clone()), directory: None, watch: false };
-        let message = FileProvider::new(options).read_once();
+        let message = FileProvider::new(source(path)).read_once();
         for object in message.dynamic.http.routers.values() {
             for name in &object.value.entry_points {
                 statics.entry_points.entry(name.as_str().into()).or_insert_with(EntryPoint::default);
@@ -124,7 +136,7 @@ pub(crate) fn any_entry_point(dynamic: &[PathBuf]) -> Loaded {
     if statics.entry_points.is_empty() {
         statics.entry_points.insert("web".into(), EntryPoint::default());
     }
-    Loaded { statics, findings: Findings::new() }
+    Loaded { statics, findings: Findings::new(), declared: true }
 }
 
 fn print(findings: &Findings, format: Format) -> anyhow::Result<()> {

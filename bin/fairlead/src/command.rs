@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
-/// One edge for microservices and models.
+/// An edge gateway that runs Traefik v3 configurations and explains what it does
 #[derive(Debug, Parser)]
-#[command(name = "fairlead", version, about, max_term_width = 110, after_help = "\
+#[command(name = "fairlead", version, about = "An edge gateway that runs Traefik v3 configurations and explains what it does", max_term_width = 110, after_help = "\
 Try it:  fairlead up                     then  curl -H 'Host: localhost' http://127.0.0.1:8000/
 Check:   fairlead check --configFile traefik.yml
 Why?     fairlead explain-request --configFile traefik.yml http://app.example/path")]

@@ -30,6 +30,13 @@ pub(crate) fn run(options: &ExplainRequest) -> anyhow::Result<ExitCode> {
         options.client.as_deref(),
     )
     .map_err(|why| anyhow!(why))?;
+    if let Some(wanted) = &options.entry_point
+        && !statics.entry_points.contains_key(wanted.as_str())
+    {
+        let names: Vec<&str> = statics.entry_points.keys().map(|name| &**name).collect();
+        anyhow::bail!("there is no entry point `{wanted}`; there are: {}", names.join(", "));
+    }
+    crate::run::refuse(&snapshot.findings);
     let explanation = explain(&statics, &snapshot, &question);
     let mut out = anstream::stdout().lock();
     if options.json {

@@ -19,6 +19,9 @@ const TIME_LIMIT: Duration = Duration::from_secs(5);
 
 /// Exit 0 when ping answers 200 within five seconds.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<ExitCode> {
+    if arguments.iter().any(|argument| matches!(argument.as_str(), "--help" | "-h")) {
+        return crate::help::print_healthcheck();
+    }
     let loaded = load::load(arguments, std::env::vars());
     if crate::run::refuse(&loaded.findings) {
         return Ok(ExitCode::FAILURE);

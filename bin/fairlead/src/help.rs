@@ -19,7 +19,21 @@ Environment: FAIRLEAD_WORKERS sets the number of worker threads (default: one fo
 Options (default in brackets; _name_ is a name of yours):
 ";
 
-/// Prints the help.
+const HEALTHCHECK: &str = "\
+Ask the ping page of a running gateway: exit 0 when it answers 200 within five seconds, else 1.
+
+Usage: fairlead healthcheck [--configFile=FILE] [--OPTION=VALUE]…
+
+Give it the static configuration that the gateway runs with; it needs `ping` and the address of ping's entry point.
+";
+
+/// Prints the help of `healthcheck`.
+pub(crate) fn print_healthcheck() -> anyhow::Result<ExitCode> {
+    write!(anstream::stdout().lock(), "{HEALTHCHECK}")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the help of `gateway`.
 pub(crate) fn print() -> anyhow::Result<ExitCode> {
     let mut out = anstream::stdout().lock();
     write!(out, "{USAGE}")?;

@@ -14,12 +14,17 @@ use crate::codes;
 /// Names and places of a configuration file, in the order in which they are tried.
 const EXTENSIONS: [&str; 3] = ["toml", "yaml", "yml"];
 
+/// Top-level keys of a dynamic configuration.
+pub(crate) const DYNAMIC_KEYS: [&str; 4] = ["http", "tcp", "udp", "tls"];
+
 /// A static configuration with where it came from.
 pub(crate) struct Loaded {
     /// The options.
     pub statics: Static,
     /// Everything that was found.
     pub findings: Findings,
+    /// Whether anything was declared at all.
+    pub declared: bool,
 }
 
 /// Loads as `fairlead gateway ARGUMENTS…` does.
@@ -42,7 +47,7 @@ pub(crate) fn load(arguments: &[String], environment: impl Iterator<Item = (Stri
     }
     match fairlead_conf::env::parse(environment.into_iter()) {
         Some(node) => finish(Ok(node), findings),
-        None => finish(Ok(Node::empty_map(Origin::Internal)), findings),
+        None => Loaded { declared: false, ..finish(Ok(Node::empty_map(Origin::Internal)), findings) },
     }
 }
 
@@ -59,6 +64,13 @@ pub(crate) fn from_node(node: Node) -> Loaded {
 
 fn finish(node: Result<Node, Findings>, mut findings: Findings) -> Loaded {
     let statics = match node {
+        Ok(node) if is_dynamic(&node) => {
+            let message = "this is a dynamic configuration, and a static one is wanted here";
+            findings.push(Finding::new(&codes::NOT_CONFIGURATION, message).at(&node.origin).help(
+                "name this file in a static configuration: `providers: {file: {filename: …}}`",
+            ));
+            None
+        }
         Ok(node) => {
             let statics = Static::decode(&node, &mut findings);
             findings.extend(not_yet::findings_static(&node));
@@ -69,7 +81,14 @@ fn finish(node: Result<Node, Findings>, mut findings: Findings) -> Loaded {
             None
         }
     };
-    Loaded { statics: statics.unwrap_or_default(), findings }
+    Loaded { statics: statics.unwrap_or_default(), findings, declared: true }
+}
+
+/// Whether a tree has the sections of a dynamic configuration and none of a static one.
+fn is_dynamic(node: &Node) -> bool {
+    let entries = node.entries();
+    let dynamic = |key: &str| DYNAMIC_KEYS.iter().any(|known| known.eq_ignore_ascii_case(key));
+    !entries.is_empty() && entries.iter().all(|entry| dynamic(&entry.key))
 }
 
 /// The value of `--configFile`, and the other flags.

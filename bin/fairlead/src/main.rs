@@ -33,9 +33,17 @@ fn main() -> ExitCode {
         Command::Version => command::version(),
     };
     done.unwrap_or_else(|error| {
-        tell_error(&error);
+        if !is_closed_pipe(&error) {
+            tell_error(&error);
+        }
         ExitCode::FAILURE
     })
+}
+
+/// Whether nobody reads our output any more, as behind `| head`.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 fn tell_error(error: &anyhow::Error) {

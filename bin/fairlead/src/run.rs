@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use fairlead_diag::render::{self, TextStyle};
-use fairlead_diag::Findings;
+use fairlead_diag::{Findings, Severity};
 use fairlead_gateway::{Gateway, Setup};
 use fairlead_model::statics::{LogFormat, Static};
 use fairlead_provider::{FileOptions, FileProvider, Provider, Reload};
@@ -26,15 +26,15 @@ pub(crate) fn gateway(arguments: &[String]) -> anyhow::Result<ExitCode> {
     serve(loaded, Vec::new(), |_| {})
 }
 
-/// Prints the findings of a broken static configuration; true when there is an error among them.
+/// Prints warnings and errors on standard error, whatever the log level says; true when there is an error among them.
 pub(crate) fn refuse(findings: &Findings) -> bool {
-    if !findings.has_errors() {
-        return false;
+    let shown = findings.iter().filter(|finding| finding.severity >= Severity::Warning);
+    let shown: Findings = shown.cloned().collect();
+    if !shown.is_empty() {
+        let style = TextStyle { color: std::io::stderr().is_terminal() };
+        tell(&render::text(&shown, &style));
     }
-    let style = TextStyle { color: std::io::stderr().is_terminal() };
-    tell(&render::text(findings, &style));
-    tell("the static configuration has errors: not starting\n");
-    true
+    shown.has_errors()
 }
 
 /// Serves until the process is asked to stop.

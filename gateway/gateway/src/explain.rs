@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use fairlead_http::{Conn, Request, TlsInfo};
-use fairlead_model::statics::{EntryPoint, Protocol, Static};
-use fairlead_rules::{View, canonical_host, routing_path};
+use fairlead_model::statics::{EntryPoint, Protocol, RuleSyntax, Static};
+use fairlead_rules::{Rule, Syntax, View, canonical_host, routing_path};
 use http::header::{self, HeaderName};
 use http::{HeaderValue, Method, Uri};
 use serde::Serialize;
@@ -74,7 +74,7 @@ pub struct EntryPointExplanation {
     pub middlewares: Vec<Arc<str>>,
     /// Every router in the order in which they are asked.
     pub routers: Vec<RouterVerdict>,
-    /// Routers of this entry point that only answer with (or without) TLS and would have matched.
+    /// Routers that would have matched, but answer only with (or without) TLS, or are left out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub near_misses: Vec<String>,
 }
@@ -269,6 +269,7 @@ fn on_entry_point(
         let how = if request.conn.tls.is_some() { "only answers without TLS" } else { "only answers over TLS" };
         format!("router `{}` has a rule that matches, but {how}", router.name)
     });
+    let near = near.into_iter().chain(left_out(snapshot, &view));
     let verdict = match found {
         Some(router) => format!("router `{}` takes the request to service `{}`", router.name, router.service_name),
         None if mine.routers.is_empty() => "404: the entry point has no routers for such requests".to_owned(),
@@ -282,8 +283,23 @@ fn on_entry_point(
         service: found.map(|router| Arc::clone(&router.service_name)),
         middlewares: middlewares.map(|router| router.middlewares.clone()).unwrap_or_default(),
         routers,
-        near_misses: if found.is_none() { near.into_iter().collect() } else { Vec::new() },
+        near_misses: if found.is_none() { near.collect() } else { Vec::new() },
     }
+}
+
+/// Routers that could not be built, although their rule would match.
+fn left_out<'a>(snapshot: &'a Snapshot, view: &'a View<'a>) -> impl Iterator<Item = String> + 'a {
+    let disabled = snapshot.built.routers.iter().filter(|(_, router)| router.status.disabled);
+    disabled.take(MAX_ROUTERS).filter_map(move |(name, router)| {
+        let object = snapshot.config.http.routers.get(name)?;
+        let syntax = match object.value.rule_syntax {
+            Some(RuleSyntax::V2) => Syntax::V2,
+            _ => Syntax::V3,
+        };
+        let rule = Rule::parse(&object.value.rule, syntax).ok()?;
+        let why = router.status.errors.join("; ");
+        rule.matches(view).then(|| format!("router `{name}` has a rule that matches, but is left out: {why}"))
+    })
 }
 
 fn verdicts(routes: &Routes, view: &View<'_>) -> Vec<RouterVerdict> {

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use fairlead_http::{Conn, Done, Outcome, Request, Response, Sent};
 use fairlead_telemetry::access::{Headers, NO_HEADERS, Record};
-use fairlead_telemetry::{Observation, Protocol, Scope};
+use fairlead_model::name;
+use fairlead_telemetry::{Gauge, Observation, Protocol, Scope};
 use http::{HeaderMap, Method, Uri, Version, header};
 
 use crate::build;
@@ -40,6 +41,8 @@ struct Seen {
     entry: Scope,
     observed: Observed,
     service: Option<Arc<str>>,
+    /// The service is one of the program's own, which say nothing of what became of a request.
+    internal: bool,
     labels: Vec<String>,
     line: Option<Line>,
 }
@@ -81,6 +84,7 @@ impl Exchange {
             entry: if counts { entry.scope.clone() } else { Scope::default() },
             observed,
             service: router.map(|router| Arc::clone(&router.service_name)),
+            internal: router.is_some_and(|router| name::provider(&router.service_name) == name::INTERNAL),
             labels: entry.header_labels.iter().map(|name| first(&request.headers, name)).collect(),
             line,
         })))
@@ -103,7 +107,8 @@ impl Seen {
     fn finish(&self, status: u16, outcome: Option<Box<Outcome>>, headers: Option<&HeaderMap>, sent: Sent) {
         let duration = self.started.elapsed();
         let status = if sent.complete || status >= 400 { status } else { 499 };
-        self.count(status, duration, sent);
+        let reached = outcome.as_ref().is_some_and(|outcome| outcome.service.is_some());
+        self.count(status, duration, sent, reached);
         if let Some(again) = outcome.as_ref().and_then(|outcome| outcome.attempts.checked_sub(2)) {
             self.observed.retries.add(again + 1);
         }
@@ -112,7 +117,8 @@ impl Seen {
         }
     }
 
-    fn count(&self, code: u16, duration: Duration, sent: Sent) {
+    /// Counts the exchange; for its service only when the request got there.
+    fn count(&self, code: u16, duration: Duration, sent: Sent, reached: bool) {
         let labels: Vec<&str> = self.labels.iter().map(String::as_str).collect();
         let observation = Observation {
             code,
@@ -126,7 +132,9 @@ impl Seen {
         };
         self.entry.observe(&observation);
         self.observed.router.observe(&observation);
-        self.observed.service.observe(&observation);
+        if reached || self.internal {
+            self.observed.service.observe(&observation);
+        }
     }
 
     fn log(
@@ -143,7 +151,8 @@ impl Seen {
         if !log.wanted(status, retries, duration) {
             return;
         }
-        let service = outcome.and_then(|o| o.service.as_deref()).or(self.service.as_deref());
+        let reached = outcome.and_then(|outcome| outcome.service.as_deref());
+        let service = reached.or(self.service.as_deref().filter(|_| self.internal));
         let request_headers = Fields(&line.headers);
         let response_headers = headers.map(Fields);
         let shown: &dyn Headers = response_headers.as_ref().map_or(NO_HEADERS, |fields| fields);
@@ -165,7 +174,9 @@ impl Seen {
             request_size: sent.request_bytes,
             origin_status: outcome.map_or(0, |outcome| outcome.origin_status),
             origin_duration: outcome.map_or(Duration::ZERO, |outcome| outcome.origin_duration),
-            origin_size: outcome.map_or(0, |outcome| outcome.origin_len.unwrap_or(sent.body_bytes)),
+            origin_size: outcome
+                .filter(|outcome| outcome.origin_status > 0)
+                .map_or(0, |outcome| outcome.origin_len.unwrap_or(sent.body_bytes)),
             status,
             size: sent.body_bytes,
             retries,
@@ -184,17 +195,19 @@ pub fn refresh_gauges(shared: &Shared) {
     let snapshot = shared.current.load();
     let [infos, warnings, errors] = build::count(&snapshot.findings);
     shared.metrics.set_findings(infos, warnings, errors);
+    let mut gauges = Vec::new();
+    let mut show = |gauge: Gauge, value: f64| {
+        gauge.set(value);
+        gauges.push(gauge);
+    };
     if let Some(log) = &shared.access_log {
-        shared.metrics.dropped_log_lines("access").set(log.dropped() as f64);
+        show(shared.metrics.dropped_log_lines("access"), log.dropped() as f64);
     }
-    let connections = fairlead_http::client::stats().into_iter().map(|server| {
-        let open = shared.metrics.backend_connections_open(&server.url);
-        let idle = shared.metrics.backend_connections_idle(&server.url);
-        open.set(server.open as f64);
-        idle.set(server.idle as f64);
-        [open, idle]
-    });
-    *shared.backend_gauges.lock() = connections.collect();
+    for server in fairlead_http::client::stats() {
+        show(shared.metrics.backend_connections_open(&server.url), server.open as f64);
+        show(shared.metrics.backend_connections_idle(&server.url), server.idle as f64);
+    }
+    *shared.gauges.lock() = gauges;
 }
 
 /// How Traefik names the protocol of a request.

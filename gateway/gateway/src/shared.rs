@@ -36,8 +36,8 @@ pub struct Shared {
     pub hostname: String,
     /// When the process started.
     pub started: Timestamp,
-    /// Gauges of connections to backends, as of the last scrape.
-    pub backend_gauges: Mutex<Vec<[Gauge; 2]>>,
+    /// Gauges that are brought up to date by a scrape and kept until the next one.
+    pub gauges: Mutex<Vec<Gauge>>,
     draining: AtomicBool,
     providers: Mutex<BTreeMap<Arc<str>, bool>>,
 }
@@ -56,7 +56,7 @@ impl Shared {
             internal: parts.internal,
             hostname: parts.hostname,
             started: Timestamp::now(),
-            backend_gauges: Mutex::default(),
+            gauges: Mutex::default(),
             draining: AtomicBool::new(false),
             providers: Mutex::default(),
         }
