@@ -135,6 +135,51 @@ async fn up_serves_a_file_and_says_where() {
     );
 }
 
+/// A gateway that is started without a file, and says so on ping.
+async fn serves(mut command: Command, port: u16) {
+    let dir = Dir::new();
+    if let Some(path) = fairlead() {
+        let mut ours = Command::new(path);
+        ours.arg("gateway")
+            .args(command.get_args())
+            .envs(command.get_envs().filter_map(|(k, v)| Some((k, v?))));
+        command = ours;
+    }
+    let mut subject = Subject::spawn(command, &dir.join("output.log")).unwrap();
+    let addr = ([127, 0, 0, 1], port).into();
+    subject.ready(addr, "http://localhost/ping", |body| body == "OK").await.unwrap();
+    subject
+        .ready(addr, "http://localhost/api/entrypoints/web", |body| body.contains("\"name\":\"web\""))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn flags_configure_the_gateway() {
+    let port = free_port();
+    let mut command = Command::new(binary().unwrap().1);
+    command
+        .args(["--global.checkNewVersion=false", "--PING", "--api", "--api.insecure=true"])
+        .arg(format!("--entryPoints.web.address=127.0.0.1:{}", free_port()))
+        .arg(format!("--ENTRYPOINTS.traefik.ADDRESS=127.0.0.1:{port}"));
+    serves(command, port).await;
+}
+
+#[tokio::test]
+async fn variables_configure_the_gateway() {
+    let port = free_port();
+    let mut command = Command::new(binary().unwrap().1);
+    command
+        .envs([
+            ("TRAEFIK_GLOBAL_CHECKNEWVERSION", "false"),
+            ("TRAEFIK_PING", "true"),
+            ("TRAEFIK_API_INSECURE", "true"),
+        ])
+        .env("TRAEFIK_ENTRYPOINTS_WEB_ADDRESS", format!("127.0.0.1:{}", free_port()))
+        .env("TRAEFIK_ENTRYPOINTS_TRAEFIK_ADDRESS", format!("127.0.0.1:{port}"));
+    serves(command, port).await;
+}
+
 #[test]
 fn every_code_is_explained() {
     let Some(output) = run(&["explain"]) else { return };

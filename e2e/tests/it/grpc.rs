@@ -37,17 +37,6 @@ async fn a_call_brings_its_trailers() {
 }
 
 #[tokio::test]
-async fn trailers_of_the_client_reach_the_backend() {
-    let house = House::start(GRPC).await;
-    let mut asked = call("/tell", "http").header("trailer", "x-sum");
-    asked.trailers = vec![("x-sum".to_owned(), "7".to_owned())];
-    let answer = ask(house.addr("web"), &asked).await.unwrap();
-    let told = answer.json();
-    assert_eq!(told["trailers"], serde_json::json!([["x-sum", "7"]]), "{answer}");
-    assert_eq!(told["version"], "HTTP/2.0");
-}
-
-#[tokio::test]
 async fn messages_of_a_stream_come_back_one_by_one() {
     let house = House::start(GRPC).await;
     let hello = Hello { sni: "shop.example".into(), alpn: vec!["h2"], ..Hello::default() };

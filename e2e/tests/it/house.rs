@@ -16,7 +16,7 @@ impl House {
         let tree = Case::parse(&format!("about: a test\n{yaml}"), "test.yml").unwrap();
         let stage = Stage::new(&tree).unwrap();
         let case = Case::decode(&tree, &stage.words).unwrap();
-        let subject = stage.start(&case).await.unwrap_or_else(|error| panic!("{error:#}"));
+        let subject = stage.start(&case).await.unwrap();
         House { stage, subject }
     }
 
