@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use fairlead_e2e::{Kind, Subject, binary, free_port};
+use fairlead_e2e::{Kind, Subject, binary, eventually, free_port};
 use fairlead_testkit::Dir;
 use serde_json::Value;
 
@@ -128,11 +128,14 @@ async fn up_serves_a_file_and_says_where() {
     let mut subject = Subject::spawn(command, &dir.join("output.log")).unwrap();
     let addr = ([127, 0, 0, 1], port).into();
     subject.ready(addr, "http://localhost/ping", |body| body == "OK").await.unwrap();
-    assert!(
-        subject.log().contains("is up") && subject.log().contains(&port.to_string()),
-        "{}",
-        subject.log()
-    );
+    // It greets when it listens, so that an answer may come first.
+    eventually(async || {
+        let told = subject.log();
+        anyhow::ensure!(told.contains("is up") && told.contains(&port.to_string()), "{told}");
+        Ok(())
+    })
+    .await
+    .unwrap();
 }
 
 /// A gateway that is started without a file, and says so on ping.
