@@ -33,8 +33,7 @@ pub struct EntryPoint {
 }
 
 impl Handler for EntryPoint {
-    fn call(&self, request: Request) -> BoxFuture<'_, Response> {
-        let mut request = request;
+    fn call(&self, mut request: Request) -> BoxFuture<'_, Response> {
         if let Err(refused) = self.policy.admit(&mut request) {
             let exchange = Exchange::begin(self, None, &mut request);
             return Box::pin(std::future::ready(exchange.watch(*refused)));

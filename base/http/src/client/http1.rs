@@ -75,17 +75,22 @@ pub(super) async fn send_on(
     let (body, out) = watch(body, host.transport.options.response_header_timeout);
     let target = request.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
     let back = Arc::clone(host);
-    let exchange = connection.exchange(
-        &request.method,
-        &target,
-        &request.headers,
-        body,
-        request.interim.clone(),
-        move |connection| back.keep_idle(connection),
-    );
-    let result = match out {
-        None => exchange.await,
-        Some(out) => head_within(host.transport.options.response_header_timeout, &out, exchange).await,
+    let result = {
+        // In one place, for both ways to wait for it.
+        let mut exchange = pin!(connection.exchange(
+            &request.method,
+            &target,
+            &request.headers,
+            body,
+            request.interim.clone(),
+            move |connection| back.keep_idle(connection),
+        ));
+        match out {
+            None => exchange.await,
+            Some(out) => {
+                head_within(host.transport.options.response_header_timeout, &out, exchange.as_mut()).await
+            }
+        }
     };
     match result {
         Ok(response) => {
@@ -110,9 +115,8 @@ pub(super) async fn send_on(
 async fn head_within(
     limit: Duration,
     out: &AtomicBool,
-    exchange: impl Future<Output = Result<Response, Broken>>,
+    mut exchange: Pin<&mut impl Future<Output = Result<Response, Broken>>>,
 ) -> Result<Response, Broken> {
-    let mut exchange = pin!(exchange);
     let mut deadline = None;
     poll_fn(|cx| {
         if let Poll::Ready(result) = exchange.as_mut().poll(cx) {

@@ -284,6 +284,9 @@ impl<'a, IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<'a, IO>
             self.clock.write_by = None;
             return true;
         }
+        if self.shared.0.lock().decoder.exact_remaining().is_some_and(|left| left > DRAIN) {
+            return false;
+        }
         self.clock.write_by = None;
         if self.clock.read_by.is_none() {
             self.clock.read_by = after(self.options.idle_timeout);

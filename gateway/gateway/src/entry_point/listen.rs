@@ -2,9 +2,13 @@
 //!
 //! Each worker accepts on a socket of its own; a connection stays on its worker.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use fairlead_http::{ClientIdentity, Conn, Handler, ServerOptions, TlsInfo, server};
@@ -110,9 +114,40 @@ async fn connection(accepted: Accepted, door: Arc<Door>) {
     let _open = door.open.hold();
     let stop = door.shutdown.clone();
     let work = Box::pin(converse(accepted, door));
-    tokio::select! {
-        () = work => {}
-        () = stop.stopping() => {}
+    run_until(work, stop.stopping()).await;
+}
+
+/// Runs `work`, but not beyond `end`. The end is looked at only when it calls: looking takes a lock that all workers
+/// share.
+async fn run_until(work: impl Future<Output = ()>, end: impl Future<Output = ()>) {
+    let (mut work, mut end) = (pin!(work), pin!(end));
+    let mut bell: Option<Arc<Bell>> = None;
+    poll_fn(|cx| {
+        if work.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let bell = match &mut bell {
+            Some(bell) if bell.task.will_wake(cx.waker()) => bell,
+            other => other.insert(Arc::new(Bell { rung: true.into(), task: cx.waker().clone() })),
+        };
+        if !bell.rung.swap(false, Ordering::Acquire) {
+            return Poll::Pending;
+        }
+        end.as_mut().poll(&mut Context::from_waker(&Waker::from(Arc::clone(bell))))
+    })
+    .await;
+}
+
+/// Wakes a task and remembers to have done so.
+struct Bell {
+    rung: AtomicBool,
+    task: Waker,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.rung.store(true, Ordering::Release);
+        self.task.wake_by_ref();
     }
 }
 
@@ -184,4 +219,29 @@ async fn within<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -
         return work.await;
     }
     tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_ends_by_itself_or_when_the_end_comes() {
+        let stop = CancellationToken::new();
+        run_until(async {}, stop.cancelled()).await;
+        let work = CancellationToken::new();
+        let running = tokio::spawn({
+            let (work, stop) = (work.clone(), stop.clone());
+            async move { run_until(async { work.cancelled().await }, stop.cancelled()).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!running.is_finished());
+        stop.cancel();
+        running.await.unwrap();
+        assert!(!work.is_cancelled());
+        assert!(run_until(std::future::pending(), stop.cancelled()).now_or_never().is_some());
+    }
 }

@@ -24,8 +24,7 @@ pub struct LoadBalancer {
 }
 
 impl Handler for LoadBalancer {
-    fn call(&self, request: Request) -> BoxFuture<'_, Response> {
-        let mut request = request;
+    fn call(&self, mut request: Request) -> BoxFuture<'_, Response> {
         match self.prepared(&mut request) {
             Ok(endpoint) => Box::pin(async move {
                 let started = request.watched.then(Instant::now);

@@ -175,11 +175,11 @@ impl BodyDecoder {
             Found::BareLineFeed => Err(BrokenBody),
             Found::Partial if input.len() > TRAILERS => Err(BrokenBody),
             Found::Partial => Ok(Decoded::Partial),
-            Found::End { len, lines } => {
-                if len > TRAILERS || lines > TRAILER_FIELDS {
+            Found::End(len) => {
+                if len > TRAILERS {
                     return Err(BrokenBody);
                 }
-                let fields = trailer_fields(&take_front(input, len), lines)?;
+                let fields = trailer_fields(&take_front(input, len))?;
                 self.state = State::Done;
                 Ok(if fields.is_empty() { Decoded::End } else { Decoded::Trailers(fields) })
             }
@@ -187,9 +187,9 @@ impl BodyDecoder {
     }
 }
 
-fn trailer_fields(section: &Bytes, lines: usize) -> Result<HeaderMap, BrokenBody> {
-    let mut fields = HeaderMap::with_capacity(lines);
-    let mut ranges = Lines::new(section);
+fn trailer_fields(section: &Bytes) -> Result<HeaderMap, BrokenBody> {
+    let mut fields = HeaderMap::new();
+    let mut ranges = Lines::new(section, TRAILER_FIELDS);
     while let Some(range) = ranges.next_range().map_err(|_| BrokenBody)? {
         let (name, value) = head::field(section, range).ok_or(BrokenBody)?;
         if is_trailer_name(&name) {

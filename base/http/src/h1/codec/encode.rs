@@ -220,7 +220,6 @@ fn reason(status: StatusCode) -> &'static str {
 }
 
 fn field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
-    out.reserve(name.as_str().len() + value.len() + 4);
     canonical_name(out, name.as_str().as_bytes());
     out.extend_from_slice(b": ");
     out.extend_from_slice(value.as_bytes());
@@ -229,15 +228,17 @@ fn field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
 
 fn canonical_name(out: &mut Vec<u8>, name: &[u8]) {
     let start = out.len();
-    let mut first = true;
-    // Without branches: where words begin is hard to predict.
-    out.extend(name.iter().map(|byte| {
-        let upper = first & byte.is_ascii_lowercase();
-        first = *byte == b'-';
-        byte ^ u8::from(upper) << 5
-    }));
-    if name.starts_with(b"sec-websocket-") {
-        out[start + 7] = b'S';
+    out.extend_from_slice(name);
+    let written = &mut out[start..];
+    let mut upper = true;
+    for byte in written.iter_mut() {
+        if upper {
+            byte.make_ascii_uppercase();
+        }
+        upper = *byte == b'-';
+    }
+    if written.starts_with(b"Sec-Websocket-") {
+        written[7] = b'S';
     }
 }
 

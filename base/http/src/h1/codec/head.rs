@@ -13,21 +13,25 @@ static END: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder:
 #[derive(Debug, Default)]
 pub struct HeadScan {
     seen: usize,
-    lines: usize,
 }
 
 /// A head ends somewhere, or cannot be one.
 pub(super) enum Found {
-    /// Length of the head with its empty line, and its count of lines without it.
-    End { len: usize, lines: usize },
+    /// Length of the head with its empty line.
+    End(usize),
     /// More bytes are needed.
     Partial,
     /// A line does not end in CRLF.
     BareLineFeed,
 }
 
-/// A line of a head does not end in CRLF.
-pub(super) struct BareLineFeed;
+/// Why the lines of a head cannot be accepted.
+pub(super) enum BadLines {
+    /// One does not end in CRLF.
+    BareLineFeed,
+    /// There are more than allowed.
+    TooMany,
+}
 
 impl HeadScan {
     /// Whether nothing of the head has been looked at.
@@ -43,8 +47,7 @@ impl HeadScan {
             && let Some(end) = END.find(input)
             && !input.starts_with(b"\r\n")
         {
-            let lines = memchr::memchr_iter(b'\n', &input[..end + 2]).count();
-            return Found::End { len: end + 4, lines };
+            return Found::End(end + 4);
         }
         self.find_by_line(input)
     }
@@ -56,11 +59,9 @@ impl HeadScan {
                 return Found::BareLineFeed;
             }
             if at == 1 || input[at - 2] == b'\n' {
-                let lines = self.lines;
-                *self = HeadScan::default();
-                return Found::End { len: at + 1, lines };
+                self.seen = 0;
+                return Found::End(at + 1);
             }
-            self.lines += 1;
         }
         self.seen = input.len();
         Found::Partial
@@ -71,25 +72,32 @@ impl HeadScan {
 pub(super) struct Lines<'a> {
     head: &'a Bytes,
     at: usize,
+    /// How many more may come.
+    left: usize,
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn new(head: &'a Bytes) -> Self {
-        Lines { head, at: 0 }
+    /// At most `most` lines.
+    pub(super) fn new(head: &'a Bytes, most: usize) -> Self {
+        Lines { head, at: 0, left: most }
     }
 
     /// The next line as a range of the head.
-    pub(super) fn next_range(&mut self) -> Result<Option<std::ops::Range<usize>>, BareLineFeed> {
+    pub(super) fn next_range(&mut self) -> Result<Option<std::ops::Range<usize>>, BadLines> {
         let Some(length) = memchr::memchr(b'\n', &self.head[self.at..]) else {
             return Ok(None);
         };
         let feed = self.at + length;
         if length == 0 || self.head[feed - 1] != b'\r' {
-            return Err(BareLineFeed);
+            return Err(BadLines::BareLineFeed);
         }
         let range = self.at..feed - 1;
         self.at = feed + 1;
-        Ok((!range.is_empty()).then_some(range))
+        if range.is_empty() {
+            return Ok(None);
+        }
+        self.left = self.left.checked_sub(1).ok_or(BadLines::TooMany)?;
+        Ok(Some(range))
     }
 }
 
@@ -97,7 +105,8 @@ impl<'a> Lines<'a> {
 /// value of visible characters, spaces and tabs: folded lines, spaces before the colon, control characters.
 pub(super) fn field(head: &Bytes, line: std::ops::Range<usize>) -> Option<(HeaderName, HeaderValue)> {
     let text = &head[line.clone()];
-    let colon = memchr::memchr(b':', text)?;
+    // Names are too short for a search by words to pay.
+    let colon = text.iter().position(|byte| *byte == b':')?;
     let name = HeaderName::from_bytes(&text[..colon]).ok()?;
     let (mut start, mut end) = (line.start + colon + 1, line.end);
     while start < end && is_space(head[start]) {

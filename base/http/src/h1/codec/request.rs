@@ -5,7 +5,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, StatusCode, Uri, Version};
 
-use super::head::{self, Found, HeadScan, Lines};
+use super::head::{self, BadLines, Found, HeadScan, Lines};
 use super::{Framing, take_front};
 use crate::h1::spare;
 
@@ -90,6 +90,15 @@ impl Reject {
     }
 }
 
+impl From<BadLines> for Reject {
+    fn from(bad: BadLines) -> Self {
+        match bad {
+            BadLines::BareLineFeed => Reject::Line,
+            BadLines::TooMany => Reject::TooLarge,
+        }
+    }
+}
+
 /// Takes one request head off `input`, or nothing when it is not complete. `scan` belongs to this input and starts
 /// anew after every head.
 ///
@@ -107,12 +116,8 @@ pub fn read_request(
         Found::BareLineFeed => Err(Reject::Line),
         Found::Partial if input.len() > limits.bytes + SLOP => Err(Reject::TooLarge),
         Found::Partial => Ok(None),
-        Found::End { len, lines } => {
-            if len > limits.bytes + SLOP || lines > limits.fields + 1 {
-                return Err(Reject::TooLarge);
-            }
-            parse(&take_front(input, len), lines).map(Some)
-        }
+        Found::End(len) if len > limits.bytes + SLOP => Err(Reject::TooLarge),
+        Found::End(len) => parse(&take_front(input, len), limits.fields).map(Some),
     }
 }
 
@@ -128,12 +133,12 @@ fn skip_empty_lines(input: &mut BytesMut) -> Result<bool, Reject> {
     }
 }
 
-fn parse(head: &Bytes, lines: usize) -> Result<RequestHead, Reject> {
-    let mut ranges = Lines::new(head);
-    let line = ranges.next_range().ok().flatten().ok_or(Reject::Line)?;
+fn parse(head: &Bytes, most_fields: usize) -> Result<RequestHead, Reject> {
+    let mut ranges = Lines::new(head, most_fields + 1);
+    let line = ranges.next_range()?.ok_or(Reject::Line)?;
     let (method, target, version) = request_line(head, line)?;
-    let mut fields = Fields::new(lines.saturating_sub(1));
-    while let Some(range) = ranges.next_range().map_err(|_| Reject::Line)? {
+    let mut fields = Fields::new();
+    while let Some(range) = ranges.next_range()? {
         fields.add(head, range)?;
     }
     let (uri, authority) = target.resolve(&method)?;
@@ -252,9 +257,9 @@ struct Fields {
 }
 
 impl Fields {
-    fn new(count: usize) -> Self {
+    fn new() -> Self {
         Fields {
-            map: spare::take(count),
+            map: spare::take(),
             hosts: 0,
             bad_host: false,
             length: None,

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap};
 use http::{StatusCode, Version};
 
-use super::head::{self, Found, HeadScan, Lines};
+use super::head::{self, BadLines, Found, HeadScan, Lines};
 use super::{Framing, Limits, take_front};
 use crate::h1::spare;
 
@@ -43,6 +43,15 @@ pub enum BadResponse {
     Coding,
 }
 
+impl From<BadLines> for BadResponse {
+    fn from(bad: BadLines) -> Self {
+        match bad {
+            BadLines::BareLineFeed => BadResponse::Field,
+            BadLines::TooMany => BadResponse::TooLarge,
+        }
+    }
+}
+
 /// Takes one response head off `input`, or nothing when it is not complete. `to_head` says that the request was HEAD.
 ///
 /// # Errors
@@ -61,21 +70,17 @@ pub fn read_response(
         Found::BareLineFeed => Err(BadResponse::Field),
         Found::Partial if input.len() > limits.bytes => Err(BadResponse::TooLarge),
         Found::Partial => Ok(None),
-        Found::End { len, lines } => {
-            if len > limits.bytes || lines > limits.fields + 1 {
-                return Err(BadResponse::TooLarge);
-            }
-            parse(&take_front(input, len), lines, to_head).map(Some)
-        }
+        Found::End(len) if len > limits.bytes => Err(BadResponse::TooLarge),
+        Found::End(len) => parse(&take_front(input, len), limits.fields, to_head).map(Some),
     }
 }
 
-fn parse(head: &Bytes, lines: usize, to_head: bool) -> Result<ResponseHead, BadResponse> {
-    let mut ranges = Lines::new(head);
-    let line = ranges.next_range().map_err(|_| BadResponse::Field)?.ok_or(BadResponse::Line)?;
+fn parse(head: &Bytes, most_fields: usize, to_head: bool) -> Result<ResponseHead, BadResponse> {
+    let mut ranges = Lines::new(head, most_fields + 1);
+    let line = ranges.next_range()?.ok_or(BadResponse::Line)?;
     let (version, status) = status_line(&head[line])?;
-    let mut fields = Fields { map: spare::take(lines), ..Fields::default() };
-    while let Some(range) = ranges.next_range().map_err(|_| BadResponse::Field)? {
+    let mut fields = Fields { map: spare::take(), ..Fields::default() };
+    while let Some(range) = ranges.next_range()? {
         fields.add(head, range)?;
     }
     let bodiless = to_head || status.is_informational() || status == 204 || status == 304;
