@@ -59,6 +59,14 @@ pub static STATIC: &[NotYet] = &[
         "entryPoints.*.allowACMEByPass",
         "no challenge is ever answered, so every request goes to the routers anyway",
     ),
+    not_yet(
+        "entryPoints.*.forwardedHeaders.addXForwardedSchemeHeaders",
+        "`X-Forwarded-Proto` is sent, the other spellings are not",
+    ),
+    NotYet {
+        when: When::Not("4096"),
+        ..not_yet("entryPoints.*.http2.maxEncoderHeaderTableSize", "at most 4096 bytes are used")
+    },
     not_yet("entryPoints.*.observability.tracing", NO_SPANS),
     not_yet("entryPoints.*.observability.traceVerbosity", NO_SPANS),
     not_yet("entryPoints.*.http.tls.certResolver", NO_ACME),
@@ -73,6 +81,7 @@ pub static STATIC: &[NotYet] = &[
     not_yet("log.maxBackups", ROTATION),
     not_yet("log.compress", ROTATION),
     not_yet("log.otlp", "log lines go to `log.filePath` or standard output only"),
+    no_effect("accessLog.dualOutput", "lines are written here anyway, since no collector receives them"),
     not_yet("accessLog.otlp", "lines go to `accessLog.filePath` or standard output only"),
     not_yet("metrics.datadog", EXPORTER),
     not_yet("metrics.statsD", EXPORTER),
@@ -96,6 +105,7 @@ pub static STATIC: &[NotYet] = &[
     not_yet("providers.redis", PROVIDER),
     not_yet("providers.http", PROVIDER),
     not_yet("providers.plugin.*", PROVIDER),
+    not_yet("providers.file.debugLogGeneratedTemplate", "what a template renders to is not logged"),
     not_yet("serversTransport.spiffe", "backends are checked by certificate and name"),
     not_yet("tcpServersTransport", "only HTTP is served"),
     not_yet("spiffe", "the program has no SPIFFE identity"),
@@ -116,7 +126,7 @@ pub static STATIC: &[NotYet] = &[
 
 /// Dynamic options without effect. Types of middlewares are judged by the catalogue of middlewares.
 pub static DYNAMIC: &[NotYet] = &[
-    not_yet("http.routers.*.parentRefs", "the router stands alone"),
+    not_yet("http.routers.*.parentRefs", "the router is left out, since its parents' middlewares would be missing"),
     not_yet("http.routers.*.tls.certResolver", NO_ACME),
     not_yet("http.routers.*.tls.domains", NO_ACME),
     not_yet("http.routers.*.observability.tracing", NO_SPANS),
@@ -125,7 +135,8 @@ pub static DYNAMIC: &[NotYet] = &[
     not_yet("http.services.*.highestRandomWeight", "the service is left out, and with it its routers"),
     not_yet("http.services.*.mirroring", "the service is left out, and with it its routers"),
     not_yet("http.services.*.failover", "the service is left out, and with it its routers"),
-    not_yet("http.services.*.middlewares", "requests reach the service without them"),
+    not_yet("http.services.*.middlewares", "the service is left out, and with it its routers"),
+    no_effect("http.services.*.loadBalancer.responseForwarding.flushInterval", "what arrives is passed on at once"),
     not_yet("http.services.*.loadBalancer.sticky", "a client may reach another server each time"),
     not_yet("http.services.*.loadBalancer.passiveHealthCheck", "failed requests do not take a server out"),
     NotYet {

@@ -141,6 +141,7 @@ impl Site<'_> {
         let mut status = Status::default();
         let mut findings = Findings::new();
         let places = self.places(&mut status);
+        self.parents(&mut status, &mut findings);
         let rule = self.rule(previous, &mut status, &mut findings);
         let parts = self.parts(&mut status, &mut findings);
         let tls_options = self.tls_options();
@@ -185,6 +186,17 @@ impl Site<'_> {
             status.fail("no valid entryPoint for this router");
         }
         places
+    }
+
+    /// A router with parents would run without their middlewares, so it is left out.
+    fn parents(&self, status: &mut Status, findings: &mut Findings) {
+        if self.object.value.parent_refs.is_empty() {
+            return;
+        }
+        let message = format!("router `{}` has parents, which this version does not support", self.name);
+        status.fail("parentRefs are not supported yet");
+        let finding = Finding::new(&codes::NOT_YET, message).at(&self.object.origin_of(&["parentRefs"]));
+        findings.push(finding.about(format!("router {}", self.name)));
     }
 
     fn rule(

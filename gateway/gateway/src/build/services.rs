@@ -113,6 +113,11 @@ impl Site<'_> {
         let mut status = Status::default();
         let mut findings = Findings::new();
         let made = match &self.object.value.kind {
+            _ if !self.object.value.middlewares.is_empty() => Err(Finding::new(
+                &codes::NOT_YET,
+                "middlewares of services are not supported by this version, and without them the service could be open",
+            )
+            .help("name the middlewares in the routers of the service")),
             ServiceKind::LoadBalancer(options) => match transport {
                 Some(transport) => self.load_balancer(options, transport, &mut status),
                 None => Err(self.without_transport(declared)),
