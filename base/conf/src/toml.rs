@@ -35,25 +35,22 @@ fn syntax(error: &toml::de::Error, places: &Places<'_>) -> Finding {
 fn refuse_long_keys(text: &str, places: &Places<'_>) -> Result<(), Finding> {
     let mut offset = 0;
     for line in text.split_inclusive('\n') {
-        let mut dots = 0;
+        // After the keys a value or a comment follows, which may hold any number of dots.
+        let (mut dots, mut is_text) = (0, false);
         for (at, byte) in line.bytes().enumerate() {
             match byte {
                 b'.' => dots += 1,
-                b'=' | b'#' | b'"' | b'\'' | b',' | b'{' => dots = 0,
+                b'=' | b'#' | b'"' | b'\'' => (dots, is_text) = (0, true),
+                b',' | b'{' => dots = 0,
                 _ => {}
             }
-            if dots > MAX_DEPTH && !is_text(&line[..at]) {
+            if dots > MAX_DEPTH && !is_text {
                 check_depth(dots, &places.origin(offset + at..offset + at))?;
             }
         }
         offset += line.len();
     }
     Ok(())
-}
-
-/// Whether what precedes on the line has left the keys: a value or a comment follows.
-fn is_text(before: &str) -> bool {
-    before.contains(['=', '#', '"', '\''])
 }
 
 struct Reader<'t> {

@@ -105,6 +105,8 @@ fn nesting_is_bounded_in_every_format() {
     }
     let version = format!("version = \"{dotted}\" # {dotted}");
     assert!(toml::parse(&version, "f").is_ok());
+    // A ruler in a comment, and letters of several bytes after it.
+    assert!(toml::parse(&format!("# {} \u{e9}t\u{e9}\na = 1", ".".repeat(100)), "f").is_ok());
 }
 
 #[test]
