@@ -155,7 +155,7 @@ impl Site<'_> {
         }
         let health = options.health_check.as_ref().map(|check| health::options(check, self.name)).transpose();
         let health = health.map_err(|why| Finding::new(&codes::SERVICE_OFF, why))?;
-        let check_hash = self.object.node.at(&["loadBalancer", "healthCheck"]).map_or(0, |n| n.content_hash());
+        let check_hash = health.as_ref().map_or(0, |health| text_hash(&format!("{health:?}")));
         let identity = fingerprint([check_hash, transport.id]);
         let mut servers = Vec::with_capacity(options.servers.len());
         let mut base_paths = Vec::with_capacity(options.servers.len());
