@@ -232,10 +232,10 @@ impl Control {
         for worker in &self.workers {
             worker.spawn("unpin snapshot", || async { snapshot::unpin() });
         }
-        self.shared.endpoints.sweep();
         self.shared.metrics.config_reloaded(SystemTime::now());
         tracing::info!(generation, warnings, errors, took = ?started.elapsed(), "configuration applied");
         drop(old);
+        self.shared.endpoints.sweep();
     }
 }
 
