@@ -3,8 +3,8 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ use crate::h1;
 use crate::h1::client::{Connection, Failed as Broken};
 use crate::h2::Deadline;
 use crate::{Body, Error, Fault, Request, Response};
+
+static ROOT: LazyLock<PathAndQuery> = LazyLock::new(|| PathAndQuery::from_static("/"));
 
 /// A connection that is counted as open while it lives.
 pub(super) type Counted = Connection<CountedStream>;
@@ -70,19 +72,18 @@ pub(super) async fn send_on(
     {
         request.headers.insert(header::HOST, authority);
     }
-    let copy = request.body.replay();
-    let body = std::mem::take(&mut request.body);
+    let at_hand = request.body.is_replayable();
+    let body = request.body.replay().unwrap_or_else(|| std::mem::take(&mut request.body));
     let (body, out) = watch(body, host.transport.options.response_header_timeout);
-    let target = request.uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
     let back = Arc::clone(host);
     let result = {
         // In one place, for both ways to wait for it.
         let mut exchange = pin!(connection.exchange(
             &request.method,
-            &target,
+            request.uri.path_and_query().unwrap_or(&ROOT),
             &request.headers,
             body,
-            request.interim.clone(),
+            request.interim.as_deref(),
             move |connection| back.keep_idle(connection),
         ));
         match out {
@@ -100,7 +101,7 @@ pub(super) async fn send_on(
         Err(Broken { error, stale, body }) => {
             let again =
                 stale && (!error.sent || super::is_repeatable(request)) && attempt < super::MAX_ATTEMPTS;
-            match body.or(copy) {
+            match body.or_else(|| at_hand.then(|| std::mem::take(&mut request.body))) {
                 Some(body) if again => {
                     request.body = body;
                     Ok(Tried::Again)

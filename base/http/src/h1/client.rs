@@ -9,7 +9,6 @@ mod sending;
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -98,7 +97,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
         target: &PathAndQuery,
         headers: &HeaderMap,
         body: Body,
-        interim: Option<Arc<dyn Interim>>,
+        interim: Option<&dyn Interim>,
         reuse: R,
     ) -> Result<Response, Failed>
     where
@@ -116,7 +115,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
             to_head: *method == Method::HEAD,
         };
         let read =
-            poll_fn(|cx| awaiting.poll_head(&mut self.wire, &mut sending, interim.as_deref(), cx)).await;
+            poll_fn(|cx| awaiting.poll_head(&mut self.wire, &mut sending, interim, cx)).await;
         match read {
             Ok(head) => {
                 // The server did not ask for the body that it was offered. One that answers well may still read it.

@@ -219,7 +219,7 @@ async fn interim_responses_are_passed_on() {
         HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
     let _server = script(theirs, "\r\n\r\n", answer);
     let target = PathAndQuery::from_static("/");
-    let interim = Some(Arc::clone(&interims) as Arc<dyn Interim>);
+    let interim = Some(&*interims as &dyn Interim);
     let response = Connection::new(ours)
         .exchange(&Method::GET, &target, &headers(), Body::Empty, interim, back.reuse())
         .await
