@@ -31,7 +31,6 @@ pub(super) struct Http2 {
 }
 
 /// What a request goes out on.
-#[expect(clippy::large_enum_variant, reason = "moved once, and a box would cost each request an allocation")]
 pub(super) enum Carrier {
     Http1(Counted),
     Http2(SendRequest),
@@ -39,7 +38,6 @@ pub(super) enum Carrier {
     Declined,
 }
 
-#[expect(clippy::large_enum_variant, reason = "moved once, and a box would cost each request an allocation")]
 enum Choice {
     Use(Carrier),
     Wait(Dial),
