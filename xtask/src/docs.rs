@@ -12,7 +12,9 @@ use fairlead_diag::Code;
 /// When a page cannot be written, or differs.
 pub(crate) fn generate(check: bool) -> anyhow::Result<()> {
     let mut stale = Vec::new();
-    for (path, text) in [("docs/reference/findings.md", findings()), ("docs/reference/middlewares.md", middlewares())] {
+    for (path, text) in
+        [("docs/reference/findings.md", findings()), ("docs/reference/middlewares.md", middlewares())]
+    {
         let path = root().join(path);
         if std::fs::read_to_string(&path).is_ok_and(|there| there == text) {
             continue;
@@ -49,7 +51,14 @@ fn findings() -> String {
     for (title, codes) in tables {
         let _ = writeln!(page, "\n## {title}\n");
         for code in codes {
-            let _ = writeln!(page, "### {} {}\n\n*{}*. {}\n", code.id, code.title, code.severity.word(), code.explain);
+            let _ = writeln!(
+                page,
+                "### {} {}\n\n*{}*. {}\n",
+                code.id,
+                code.title,
+                code.severity.word(),
+                code.explain
+            );
         }
     }
     page.trim_end().to_owned() + "\n"

@@ -79,7 +79,8 @@ fn fault((from, room): (&str, (u8, &str)), (to, below): (&str, (u8, &str))) -> O
         return Some(format!("{from} uses {to}: sideways in L{}", room.0));
     }
     let foreign = below.1 != "base" && below.1 != room.1 && room.1 != "bin";
-    (foreign && !SHARED.contains(&to)).then(|| format!("{from} ({}) uses {to} ({}): across systems", room.1, below.1))
+    (foreign && !SHARED.contains(&to))
+        .then(|| format!("{from} ({}) uses {to} ({}): across systems", room.1, below.1))
 }
 
 #[cfg(test)]

@@ -8,10 +8,16 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 /// An edge gateway that runs Traefik v3 configurations and explains what it does
 #[derive(Debug, Parser)]
-#[command(name = "fairlead", version, about = "An edge gateway that runs Traefik v3 configurations and explains what it does", max_term_width = 110, after_help = "\
+#[command(
+    name = "fairlead",
+    version,
+    about = "An edge gateway that runs Traefik v3 configurations and explains what it does",
+    max_term_width = 110,
+    after_help = "\
 Try it:  fairlead up                     then  curl -H 'Host: localhost' http://127.0.0.1:8000/
 Check:   fairlead check --configFile traefik.yml
-Why?     fairlead explain-request --configFile traefik.yml http://app.example/path")]
+Why?     fairlead explain-request --configFile traefik.yml http://app.example/path"
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub command: Command,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use fairlead_conf::Node;
 use fairlead_diag::{Finding, Findings, Origin};
-use fairlead_model::statics::Static;
 use fairlead_model::not_yet;
+use fairlead_model::statics::Static;
 
 use crate::codes;
 
@@ -66,9 +66,11 @@ fn finish(node: Result<Node, Findings>, mut findings: Findings) -> Loaded {
     let statics = match node {
         Ok(node) if is_dynamic(&node) => {
             let message = "this is a dynamic configuration, and a static one is wanted here";
-            findings.push(Finding::new(&codes::NOT_CONFIGURATION, message).at(&node.origin).help(
-                "name this file in a static configuration: `providers: {file: {filename: …}}`",
-            ));
+            findings.push(
+                Finding::new(&codes::NOT_CONFIGURATION, message)
+                    .at(&node.origin)
+                    .help("name this file in a static configuration: `providers: {file: {filename: …}}`"),
+            );
             None
         }
         Ok(node) => {
@@ -117,8 +119,10 @@ fn search() -> Option<PathBuf> {
         variable("HOME").map(|home| home.join(".config")),
         Some(PathBuf::from(".")),
     ];
-    let mut candidates =
-        folders.into_iter().flatten().flat_map(|folder| EXTENSIONS.map(|ext| folder.join(format!("traefik.{ext}"))));
+    let mut candidates = folders
+        .into_iter()
+        .flatten()
+        .flat_map(|folder| EXTENSIONS.map(|ext| folder.join(format!("traefik.{ext}"))));
     candidates.find(|path| path.is_file())
 }
 
@@ -136,11 +140,12 @@ fn ignored(findings: &mut Findings, winner: &str, flags: &[String], environment:
         ("environment variables", &variables, variables.first().map(|name| Origin::Env(Arc::from(*name)))),
     ] {
         let Some(origin) = origin else { continue };
-        let message = format!("{what} are ignored because {winner} has the configuration: {}", names(all.clone()));
+        let message =
+            format!("{what} are ignored because {winner} has the configuration: {}", names(all.clone()));
         findings.push(
-            Finding::new(&codes::IGNORED, message)
-                .at(&origin)
-                .help("put everything in one place: file, flags and environment are not merged, as in Traefik"),
+            Finding::new(&codes::IGNORED, message).at(&origin).help(
+                "put everything in one place: file, flags and environment are not merged, as in Traefik",
+            ),
         );
     }
 }

@@ -27,7 +27,8 @@ pub(crate) fn run(options: &Up) -> anyhow::Result<ExitCode> {
     let (mut loaded, providers): (Loaded, Vec<Box<dyn Provider>>) = match &options.config {
         Some(path) => (load::from_file(path, Findings::new()), Vec::new()),
         None => {
-            let node = fairlead_conf::yaml::parse(STATIC, "embedded").map_err(|f| anyhow::anyhow!(f.message))?;
+            let node =
+                fairlead_conf::yaml::parse(STATIC, "embedded").map_err(|f| anyhow::anyhow!(f.message))?;
             (without_provider_warning(load::from_node(node)), vec![Box::new(Embedded::new()?)])
         }
     };
@@ -47,7 +48,8 @@ pub(crate) fn run(options: &Up) -> anyhow::Result<ExitCode> {
 /// The embedded provider is not one that a static configuration can name, so its absence there is no finding.
 fn without_provider_warning(mut loaded: Loaded) -> Loaded {
     let findings = std::mem::take(&mut loaded.findings).into_iter();
-    loaded.findings = findings.filter(|finding| *finding.code != fairlead_model::codes::NO_PROVIDER).collect();
+    loaded.findings =
+        findings.filter(|finding| *finding.code != fairlead_model::codes::NO_PROVIDER).collect();
     loaded
 }
 
@@ -66,7 +68,10 @@ fn greet(gateway: &Gateway, own: bool) -> std::io::Result<()> {
         writeln!(out, "\nTry:")?;
         writeln!(out, "  curl http://localhost:{web}/                      whoami, through the router")?;
         writeln!(out, "  curl http://localhost:{api}/api/overview          what runs")?;
-        writeln!(out, "  curl 'http://localhost:{api}/api/explain?url=http://example.com:{web}/'   why not?")?;
+        writeln!(
+            out,
+            "  curl 'http://localhost:{api}/api/explain?url=http://example.com:{web}/'   why not?"
+        )?;
         writeln!(out, "\nYour own configuration: fairlead up -c traefik.yml   Stop: Ctrl-C")?;
     }
     out.flush()

@@ -146,5 +146,7 @@ fn respond(answer: Answer) -> Response {
 }
 
 fn json_response(status: StatusCode, value: &Value) -> Response {
-    Response::new(status).with_header(header::CONTENT_TYPE, "application/json").with_body(format!("{value}\n"))
+    Response::new(status)
+        .with_header(header::CONTENT_TYPE, "application/json")
+        .with_body(format!("{value}\n"))
 }

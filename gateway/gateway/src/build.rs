@@ -122,7 +122,8 @@ pub fn build(
 
 /// What the model finds wrong with the configuration as a whole.
 fn checks(shared: &Shared, config: &Merged) -> Findings {
-    let names: Vec<Arc<str>> = shared.internal.keys().map(|short| name::qualify(short, name::INTERNAL)).collect();
+    let names: Vec<Arc<str>> =
+        shared.internal.keys().map(|short| name::qualify(short, name::INTERNAL)).collect();
     let internal_services: Vec<&str> = names.iter().map(|name| &**name).collect();
     let surroundings = check::Surroundings {
         statics: &shared.statics,

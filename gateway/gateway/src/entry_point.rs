@@ -45,30 +45,25 @@ impl Handler for EntryPoint {
             };
             let router = find(routes, &request);
             let exchange = Exchange::begin(self, router, &mut request);
-            let response =
-                match router.ok_or_else(not_found).and_then(|router| self.run(routes, router, request)) {
-                    Ok(running) => running.await,
-                    Err(refused) => refused,
-                };
+            let response = match router {
+                None => not_found(),
+                Some(router) => match self.refuse(routes, &request) {
+                    Some(refused) => refused,
+                    None => router.run(request).await,
+                },
+            };
             exchange.watch(response)
         })
     }
 }
 
 impl EntryPoint {
-    fn run<'r>(
-        &self,
-        routes: &EntryRoutes,
-        router: &'r Router,
-        request: Request,
-    ) -> Result<BoxFuture<'r, Response>, Response> {
-        if let Some(refused) = self.policy.refuse_escapes(&request) {
-            return Err(refused);
-        }
-        if misdirected(routes, &request) {
-            return Err(Response::go_error(StatusCode::MISDIRECTED_REQUEST, "Misdirected Request"));
-        }
-        Ok(router.run(request))
+    /// The answer to a request that its router must not see.
+    fn refuse(&self, routes: &EntryRoutes, request: &Request) -> Option<Response> {
+        self.policy.refuse_escapes(request).or_else(|| {
+            misdirected(routes, request)
+                .then(|| Response::go_error(StatusCode::MISDIRECTED_REQUEST, "Misdirected Request"))
+        })
     }
 }
 

@@ -266,12 +266,15 @@ fn on_entry_point(
     let found = mine.find(&view);
     let routers = verdicts(mine, &view);
     let near = other.find(&view).map(|router| {
-        let how = if request.conn.tls.is_some() { "only answers without TLS" } else { "only answers over TLS" };
+        let how =
+            if request.conn.tls.is_some() { "only answers without TLS" } else { "only answers over TLS" };
         format!("router `{}` has a rule that matches, but {how}", router.name)
     });
     let near = near.into_iter().chain(left_out(snapshot, &view));
     let verdict = match found {
-        Some(router) => format!("router `{}` takes the request to service `{}`", router.name, router.service_name),
+        Some(router) => {
+            format!("router `{}` takes the request to service `{}`", router.name, router.service_name)
+        }
         None if mine.routers.is_empty() => "404: the entry point has no routers for such requests".to_owned(),
         None => "404: no router matches".to_owned(),
     };

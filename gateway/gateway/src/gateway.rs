@@ -203,7 +203,8 @@ impl Control {
 
     async fn step(&mut self) -> bool {
         let Some(batch) = self.throttle.next().await else { return false };
-        let names: Vec<Arc<str>> = batch.messages.iter().map(|message| Arc::clone(&message.provider)).collect();
+        let names: Vec<Arc<str>> =
+            batch.messages.iter().map(|message| Arc::clone(&message.provider)).collect();
         for message in batch.messages {
             if message.findings.has_errors() {
                 self.shared.metrics.config_reload_failed();
@@ -272,7 +273,8 @@ fn bind_all(statics: &Static, workers: usize) -> Result<Vec<Vec<Bound>>, Finding
             Ok(bound) => all.push(bound),
             Err(error) => {
                 let message = format!("entry point `{name}`: {error}");
-                let finding = Finding::new(&codes::CANNOT_LISTEN, message).about(format!("entryPoint {name}"));
+                let finding =
+                    Finding::new(&codes::CANNOT_LISTEN, message).about(format!("entryPoint {name}"));
                 findings.push(finding.help("free the port, or give the entry point another address"));
             }
         }
@@ -356,7 +358,8 @@ fn on_reject(metrics: &Metrics, entry_point: &str) -> OnReject {
         _ => "malformed",
     };
     let kinds = [400, 405, 408, 414, 431, 501, 505];
-    let counters: Vec<_> = kinds.iter().map(|k| (*k, metrics.rejected_requests(entry_point, words(*k)))).collect();
+    let counters: Vec<_> =
+        kinds.iter().map(|k| (*k, metrics.rejected_requests(entry_point, words(*k)))).collect();
     Arc::new(move |_conn, status| {
         let counter = counters.iter().find(|(kind, _)| *kind == status.as_u16()).or(counters.first());
         if let Some((_, counter)) = counter {

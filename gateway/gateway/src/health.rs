@@ -22,7 +22,9 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 /// What cannot be used, in words.
 pub(crate) fn options(check: &HealthCheck, service: &str) -> Result<Arc<ProbeOptions>, String> {
     if check.mode == HealthMode::Grpc {
-        return Err(format!("service `{service}`: health checks in grpc mode are not supported by this version"));
+        return Err(format!(
+            "service `{service}`: health checks in grpc mode are not supported by this version"
+        ));
     }
     let method = if check.method.is_empty() { "GET" } else { &check.method };
     let method = Method::try_from(method.to_ascii_uppercase().as_str())
@@ -50,7 +52,9 @@ pub(crate) fn options(check: &HealthCheck, service: &str) -> Result<Arc<ProbeOpt
         follow_redirects: check.follow_redirects,
         headers,
         interval,
-        unhealthy_interval: check.unhealthy_interval.map_or(interval, |pause| Duration::from(pause).max(SHORTEST_INTERVAL)),
+        unhealthy_interval: check
+            .unhealthy_interval
+            .map_or(interval, |pause| Duration::from(pause).max(SHORTEST_INTERVAL)),
         timeout: check.timeout.into(),
     }))
 }

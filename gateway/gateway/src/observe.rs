@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use fairlead_http::{Conn, Done, Outcome, Request, Response, Sent};
-use fairlead_telemetry::access::{Headers, NO_HEADERS, Record};
 use fairlead_model::name;
+use fairlead_telemetry::access::{Headers, NO_HEADERS, Record};
 use fairlead_telemetry::{Gauge, Observation, Protocol, Scope};
 use http::{HeaderMap, Method, Uri, Version, header};
 

@@ -15,7 +15,11 @@ use crate::{build, settings};
 /// Builds what a gateway would serve with these providers. Nothing is bound or asked; call within a runtime, where health probes
 /// are started and dropped with the result.
 #[must_use]
-pub fn snapshot(statics: &Arc<Static>, providers: &[(&str, Arc<Dynamic>)], mut findings: Findings) -> Snapshot {
+pub fn snapshot(
+    statics: &Arc<Static>,
+    providers: &[(&str, Arc<Dynamic>)],
+    mut findings: Findings,
+) -> Snapshot {
     findings.extend(settings::udp_findings(statics));
     let shared = gateway::shared(statics, Vec::new(), None);
     let entry_points = gateway::entry_points(&shared);

@@ -13,6 +13,9 @@ pub struct Unavailable;
 
 impl Handler for Unavailable {
     fn call(&self, _: Request) -> BoxFuture<'_, Response> {
-        Box::pin(std::future::ready(Response::go_error(StatusCode::SERVICE_UNAVAILABLE, "no available server")))
+        Box::pin(std::future::ready(Response::go_error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no available server",
+        )))
     }
 }

@@ -31,7 +31,8 @@ pub(crate) fn metrics(statics: &Static) -> MetricsOptions {
 /// A finding when the file cannot be opened or a filter is no status code.
 pub(crate) fn access_log(statics: &Static) -> Result<Option<AccessLog>, Findings> {
     let Some(options) = &statics.access_log else { return Ok(None) };
-    let failed = |why: String| Findings::from_iter([Finding::new(&codes::ACCESS_LOG, why).about("accessLog")]);
+    let failed =
+        |why: String| Findings::from_iter([Finding::new(&codes::ACCESS_LOG, why).about("accessLog")]);
     let options = access_log_options(options).map_err(failed)?;
     let path = options.file_path.clone();
     AccessLog::open(options).map(Some).map_err(|error| {
@@ -70,7 +71,10 @@ fn access_log_options(options: &statics::AccessLog) -> Result<AccessLogOptions, 
                 default_mode: mode(headers.default_mode),
                 names: names(&mut headers.names.iter().map(|(name, field)| (name.to_string(), *field))),
             },
-            query_parameters: FieldOptions { default_mode: mode(query.default_mode), ..FieldOptions::default() },
+            query_parameters: FieldOptions {
+                default_mode: mode(query.default_mode),
+                ..FieldOptions::default()
+            },
         },
         buffering_size: options.buffering_size,
         add_internals: options.add_internals,
@@ -87,7 +91,8 @@ fn mode(mode: statics::FieldMode) -> FieldMode {
 
 /// `200`, or `400-499`.
 fn status_range(text: &str) -> Result<RangeInclusive<u16>, String> {
-    let bad = |_| format!("accessLog.filters.statusCodes: `{text}` is neither a code nor a range such as 400-499");
+    let bad =
+        |_| format!("accessLog.filters.statusCodes: `{text}` is neither a code nor a range such as 400-499");
     let (from, to) = text.split_once('-').unwrap_or((text, text));
     Ok(from.trim().parse().map_err(bad)?..=to.trim().parse().map_err(bad)?)
 }

@@ -104,11 +104,8 @@ impl Snapshot {
     /// The snapshot before the first configuration.
     #[must_use]
     pub fn empty(entry_points: usize, tls: &Arc<ServerTls>) -> Self {
-        let routes = || EntryRoutes {
-            server_tls: Arc::clone(tls),
-            plain: Routes::default(),
-            tls: Routes::default(),
-        };
+        let routes =
+            || EntryRoutes { server_tls: Arc::clone(tls), plain: Routes::default(), tls: Routes::default() };
         Snapshot {
             generation: 0,
             entry_points: (0..entry_points).map(|_| routes()).collect(),

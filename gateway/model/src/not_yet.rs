@@ -126,7 +126,10 @@ pub static STATIC: &[NotYet] = &[
 
 /// Dynamic options without effect. Types of middlewares are judged by the catalogue of middlewares.
 pub static DYNAMIC: &[NotYet] = &[
-    not_yet("http.routers.*.parentRefs", "the router is left out, since its parents' middlewares would be missing"),
+    not_yet(
+        "http.routers.*.parentRefs",
+        "the router is left out, since its parents' middlewares would be missing",
+    ),
     not_yet("http.routers.*.tls.certResolver", NO_ACME),
     not_yet("http.routers.*.tls.domains", NO_ACME),
     not_yet("http.routers.*.observability.tracing", NO_SPANS),
@@ -136,7 +139,10 @@ pub static DYNAMIC: &[NotYet] = &[
     not_yet("http.services.*.mirroring", "the service is left out, and with it its routers"),
     not_yet("http.services.*.failover", "the service is left out, and with it its routers"),
     not_yet("http.services.*.middlewares", "the service is left out, and with it its routers"),
-    no_effect("http.services.*.loadBalancer.responseForwarding.flushInterval", "what arrives is passed on at once"),
+    no_effect(
+        "http.services.*.loadBalancer.responseForwarding.flushInterval",
+        "what arrives is passed on at once",
+    ),
     not_yet("http.services.*.loadBalancer.sticky", "a client may reach another server each time"),
     not_yet("http.services.*.loadBalancer.passiveHealthCheck", "failed requests do not take a server out"),
     NotYet {

@@ -114,8 +114,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
             begun: false,
             to_head: *method == Method::HEAD,
         };
-        let read =
-            poll_fn(|cx| awaiting.poll_head(&mut self.wire, &mut sending, interim, cx)).await;
+        let read = poll_fn(|cx| awaiting.poll_head(&mut self.wire, &mut sending, interim, cx)).await;
         match read {
             Ok(head) => {
                 // The server did not ask for the body that it was offered. One that answers well may still read it.

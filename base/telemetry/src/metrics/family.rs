@@ -116,10 +116,8 @@ pub(crate) static ACCEPT_BACK_OFFS: Family = counter(
     "fairlead_accept_back_offs_total",
     "Times that accepting paused because the process was out of descriptors or memory.",
 );
-pub(crate) static BACKEND_OPEN: Family = gauge(
-    "fairlead_backend_connections_open",
-    "Open connections to a server, idle ones included.",
-);
+pub(crate) static BACKEND_OPEN: Family =
+    gauge("fairlead_backend_connections_open", "Open connections to a server, idle ones included.");
 pub(crate) static BACKEND_IDLE: Family =
     gauge("fairlead_backend_connections_idle", "Idle HTTP/1 connections to a server.");
 pub(crate) static DROPPED_LOG_LINES: Family = gauge(

@@ -41,10 +41,12 @@ impl Pick for WeightedRoundRobin {
             return Some(first);
         }
         let weighted = |server: usize| self.round.contains(&u16::try_from(server).unwrap_or(u16::MAX));
-        let ahead = (1..round.min(self.servers * 2)).map(|step| usize::from(self.round[(start + step) % round]));
-        ahead.into_iter().find(|&server| eligible(server)).or_else(|| {
-            (0..self.servers).find(|&server| eligible(server) && weighted(server))
-        })
+        let ahead =
+            (1..round.min(self.servers * 2)).map(|step| usize::from(self.round[(start + step) % round]));
+        ahead
+            .into_iter()
+            .find(|&server| eligible(server))
+            .or_else(|| (0..self.servers).find(|&server| eligible(server) && weighted(server)))
     }
 }
 

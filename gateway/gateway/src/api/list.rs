@@ -140,7 +140,11 @@ mod tests {
             ("per_page=2", vec!["a@file", "b@file"], 2),
             ("per_page=2&page=2", vec!["c@docker"], 1),
         ] {
-            assert_eq!(names(query).unwrap(), (expected.into_iter().map(String::from).collect(), next), "{query}");
+            assert_eq!(
+                names(query).unwrap(),
+                (expected.into_iter().map(String::from).collect(), next),
+                "{query}"
+            );
         }
     }
 

@@ -19,11 +19,9 @@ impl Objects<'_> {
     /// All objects, as `/api/rawdata` gives them.
     pub(super) fn raw_data(&self) -> Value {
         let mut data = Map::new();
-        for (key, objects) in [
-            ("routers", self.routers()),
-            ("middlewares", self.middlewares()),
-            ("services", self.services()),
-        ] {
+        for (key, objects) in
+            [("routers", self.routers()), ("middlewares", self.middlewares()), ("services", self.services())]
+        {
             data.insert(key.to_owned(), by_name(objects));
         }
         for (key, section, kind) in [
@@ -64,7 +62,8 @@ impl Objects<'_> {
             } else if !object.value.middlewares.is_empty() {
                 let provider = name::provider(qualified);
                 let qualify = |text: &String| name::qualify(text, provider);
-                value["middlewares"] = object.value.middlewares.iter().map(qualify).map(|n| json!(&*n)).collect();
+                value["middlewares"] =
+                    object.value.middlewares.iter().map(qualify).map(|n| json!(&*n)).collect();
             }
             let priority = match object.value.priority {
                 0 => i64::try_from(object.value.rule.len()).unwrap_or(i64::MAX),
@@ -199,7 +198,10 @@ impl Objects<'_> {
     }
 
     /// Routers by what they refer to.
-    fn users(&self, references: impl Fn(&fairlead_model::dynamic::Router) -> Vec<String>) -> BTreeMap<Arc<str>, Vec<Arc<str>>> {
+    fn users(
+        &self,
+        references: impl Fn(&fairlead_model::dynamic::Router) -> Vec<String>,
+    ) -> BTreeMap<Arc<str>, Vec<Arc<str>>> {
         let mut used: BTreeMap<Arc<str>, Vec<Arc<str>>> = BTreeMap::new();
         for (qualified, object) in &self.snapshot.config.http.routers {
             let provider = name::provider(qualified);

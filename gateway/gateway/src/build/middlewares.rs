@@ -69,8 +69,7 @@ fn decode(
             None
         }
     };
-    let options: Option<Arc<dyn Options>> =
-        options.filter(|_| !findings.has_errors()).map(Arc::from);
+    let options: Option<Arc<dyn Options>> = options.filter(|_| !findings.has_errors()).map(Arc::from);
     if options.is_none() {
         status.fail(format!(
             "invalid middleware \"{qualified}\" configuration: invalid middleware type or middleware does not exist"
@@ -154,7 +153,10 @@ pub(super) fn layers(
             let error = format!(
                 "invalid middleware \"{name}\" configuration: invalid middleware type or middleware does not exist"
             );
-            let finding = Finding::new(&codes::ROUTER_OFF, format!("router `{router}` is left out: its middleware `{name}` cannot be used"));
+            let finding = Finding::new(
+                &codes::ROUTER_OFF,
+                format!("router `{router}` is left out: its middleware `{name}` cannot be used"),
+            );
             return Err(Box::new((error, finding)));
         };
         let context = Context { name, router, state: &shared.middlewares };
@@ -167,7 +169,8 @@ pub(super) fn layers(
             }
             Err(BuildError::NotYet) => {
                 let kind = middleware.map(|middleware| middleware.kind.clone()).unwrap_or_default();
-                let message = format!("middleware `{name}` is of type `{kind}`, which this version cannot run");
+                let message =
+                    format!("middleware `{name}` is of type `{kind}`, which this version cannot run");
                 let finding = Finding::new(&codes::NOT_YET, message)
                     .help("remove the middleware from the router, or serve this router elsewhere for now");
                 return Err((format!("middleware \"{name}\": {kind} is not supported yet"), finding).into());
@@ -178,10 +181,7 @@ pub(super) fn layers(
 }
 
 /// The hash of everything that `names` stand for.
-pub(super) fn chain_fingerprint(
-    names: &[Arc<str>],
-    known: &HashMap<Arc<str>, BuiltMiddleware>,
-) -> u64 {
+pub(super) fn chain_fingerprint(names: &[Arc<str>], known: &HashMap<Arc<str>, BuiltMiddleware>) -> u64 {
     fingerprint(names.iter().flat_map(|name| {
         [super::text_hash(name), known.get(name).map_or(0, |middleware| middleware.fingerprint)]
     }))

@@ -79,7 +79,8 @@ impl<'a> House<'a> {
         let several = names.len() > 1;
         let mut sites = Vec::new();
         for entry_point in special {
-            let name = if several { format!("{entry_point}-{qualified}").into() } else { Arc::clone(qualified) };
+            let name =
+                if several { format!("{entry_point}-{qualified}").into() } else { Arc::clone(qualified) };
             sites.push(self.site(name, qualified, object, vec![entry_point]));
         }
         if !plain.is_empty() || sites.is_empty() {
@@ -131,9 +132,9 @@ impl Site<'_> {
             Err(why) => text_hash(why),
         };
         let service = self.house.built.services.get(&self.service);
-        let tls_options = self.tls_options().map_or(0, |name| {
-            fingerprint([text_hash(&name), u64::from(self.knows_tls_options(&name))])
-        });
+        let tls_options = self
+            .tls_options()
+            .map_or(0, |name| fingerprint([text_hash(&name), u64::from(self.knows_tls_options(&name))]));
         fingerprint([self.object.hash, chain, service.map_or(1, |service| service.fingerprint), tls_options])
     }
 
@@ -265,11 +266,7 @@ impl Site<'_> {
     }
 
     /// Layers and service, when all of them are there.
-    fn parts(
-        &self,
-        status: &mut Status,
-        findings: &mut Findings,
-    ) -> Option<Parts> {
+    fn parts(&self, status: &mut Status, findings: &mut Findings) -> Option<Parts> {
         let service = self.service(status);
         let names = match &self.middlewares {
             Ok(names) => names,
@@ -283,7 +280,11 @@ impl Site<'_> {
             Ok(layers) => layers,
             Err(refused) => {
                 let (error, finding) = *refused;
-                findings.push(finding.at(&self.object.origin_of(&["middlewares"])).about(format!("router {}", self.name)));
+                findings.push(
+                    finding
+                        .at(&self.object.origin_of(&["middlewares"]))
+                        .about(format!("router {}", self.name)),
+                );
                 status.fail(error);
                 return None;
             }
@@ -387,7 +388,8 @@ pub(super) fn tables(
             name: Arc::clone(&router.name),
         };
         shadowed(&routers, findings);
-        let entries = routers.iter().map(|router| Entry { rule: Arc::clone(&router.rule), rank: rank(router) });
+        let entries =
+            routers.iter().map(|router| Entry { rule: Arc::clone(&router.rule), rank: rank(router) });
         Routes { table: Table::build(entries.collect()), routers }
     };
     lists.into_iter().map(|[plain, tls]| (table(plain, findings), table(tls, findings))).collect()
@@ -408,7 +410,9 @@ fn shadowed(routers: &[Arc<Router>], findings: &mut Findings) {
             loser.name, winner.name, winner.priority, loser.priority
         );
         let subject = format!("router {}", loser.name);
-        findings.push(Finding::new(&codes::SHADOWED, message).about(subject).evidence("rule", router.rule.text()));
+        findings.push(
+            Finding::new(&codes::SHADOWED, message).about(subject).evidence("rule", router.rule.text()),
+        );
     }
 }
 

@@ -30,9 +30,12 @@ pub(super) fn transports(
     let mut all = HashMap::with_capacity(config.http.servers_transports.len() + 1);
     let default: Arc<str> = DEFAULT_TRANSPORT.into();
     let known = previous.get(&default).cloned();
-    all.insert(default, known.unwrap_or_else(|| {
-        built_transport(0, DEFAULT_TRANSPORT, transport::from_static(&shared.statics.servers_transport))
-    }));
+    all.insert(
+        default,
+        known.unwrap_or_else(|| {
+            built_transport(0, DEFAULT_TRANSPORT, transport::from_static(&shared.statics.servers_transport))
+        }),
+    );
     for (qualified, object) in &config.http.servers_transports {
         let known = previous.get(qualified).filter(|known| known.fingerprint == object.hash).cloned();
         let built = known.unwrap_or_else(|| {

@@ -127,7 +127,13 @@ fn certificates(config: &Merged, findings: &mut Findings) -> Vec<CertificateInpu
 
 fn certificate(object: &Object<TlsCertificate>, findings: &mut Findings) -> Option<CertificateInput> {
     let pair = &object.value;
-    pair_input(&pair.cert_file, &pair.key_file, label(&pair.cert_file, &object.origin), &object.origin, findings)
+    pair_input(
+        &pair.cert_file,
+        &pair.key_file,
+        label(&pair.cert_file, &object.origin),
+        &object.origin,
+        findings,
+    )
 }
 
 fn default_certificate(config: &Merged, findings: &mut Findings) -> Option<CertificateInput> {
@@ -147,7 +153,9 @@ fn pair_input(
         (Ok(cert_pem), Ok(key_pem)) => Some(CertificateInput { cert_pem, key_pem, label }),
         (cert, key) => {
             for why in [cert.err(), key.err()].into_iter().flatten() {
-                findings.push(Finding::new(&codes::TLS_PROBLEM, why).at(origin).about(format!("certificate {label}")));
+                findings.push(
+                    Finding::new(&codes::TLS_PROBLEM, why).at(origin).about(format!("certificate {label}")),
+                );
             }
             None
         }
@@ -194,8 +202,12 @@ fn expiring(tls: &ServerTls, shared: &Shared, findings: &mut Findings) {
         if left < EXPIRY_NOTICE {
             let days = left / 86_400;
             let when = if left < 0 { "has expired".to_owned() } else { format!("expires in {days} days") };
-            let message = format!("certificate `{}` ({}) {when}", certificate.label, certificate.sans.join(", "));
-            findings.push(Finding::new(&codes::CERTIFICATE_EXPIRES, message).about(format!("certificate {}", certificate.cn)));
+            let message =
+                format!("certificate `{}` ({}) {when}", certificate.label, certificate.sans.join(", "));
+            findings.push(
+                Finding::new(&codes::CERTIFICATE_EXPIRES, message)
+                    .about(format!("certificate {}", certificate.cn)),
+            );
         }
     }
     let shown = tls.certificates().iter().map(|certificate| fairlead_telemetry::CertificateInfo {

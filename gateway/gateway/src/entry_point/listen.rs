@@ -167,10 +167,7 @@ async fn converse(accepted: Accepted, door: Arc<Door>) {
     }
     let (peer, local) = (stream.peer(), stream.local());
     let limit = door.options.read_timeout;
-    let secure = match within(limit, tls_server::starts_tls(&mut stream)).await {
-        Ok(secure) => secure,
-        Err(_) => return,
-    };
+    let Ok(secure) = within(limit, tls_server::starts_tls(&mut stream)).await else { return };
     let (stream, tls, alpn) = if secure {
         let Some((stream, handshake)) = handshake(stream, &door, peer).await else { return };
         let alpn = handshake.alpn.clone();
@@ -233,14 +230,9 @@ mod tests {
         let stop = CancellationToken::new();
         run_until(async {}, stop.cancelled()).await;
         let work = CancellationToken::new();
-        let running = tokio::spawn({
-            let (work, stop) = (work.clone(), stop.clone());
-            async move { run_until(async { work.cancelled().await }, stop.cancelled()).await }
-        });
-        tokio::task::yield_now().await;
-        assert!(!running.is_finished());
-        stop.cancel();
-        running.await.unwrap();
+        let mut running = pin!(run_until(work.cancelled(), stop.cancelled()));
+        assert!(running.as_mut().now_or_never().is_none());
+        futures_util::join!(running, async { stop.cancel() });
         assert!(!work.is_cancelled());
         assert!(run_until(std::future::pending(), stop.cancelled()).now_or_never().is_some());
     }

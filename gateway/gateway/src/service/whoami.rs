@@ -44,8 +44,10 @@ impl Whoami {
     }
 
     fn json(&self, request: &Request) -> Value {
-        let headers: Map<String, Value> =
-            canonical(&request.headers).into_iter().map(|(name, values)| (name, Value::Array(values))).collect();
+        let headers: Map<String, Value> = canonical(&request.headers)
+            .into_iter()
+            .map(|(name, values)| (name, Value::Array(values)))
+            .collect();
         json!({
             "hostname": self.hostname,
             "ip": [request.conn.local.ip().to_canonical().to_string()],
@@ -75,7 +77,10 @@ fn canonical(headers: &HeaderMap) -> Vec<(String, Vec<Value>)> {
         .into_iter()
         .map(|name| {
             let values = headers.get_all(name).iter();
-            (title_case(name.as_str()), values.map(|v| String::from_utf8_lossy(v.as_bytes()).into()).collect())
+            (
+                title_case(name.as_str()),
+                values.map(|v| String::from_utf8_lossy(v.as_bytes()).into()).collect(),
+            )
         })
         .collect()
 }

@@ -9,7 +9,13 @@ use crate::dynamic::{Object, Objects, TcpService, UdpService};
 pub(super) fn check(check: &mut Check<'_>) {
     let merged = check.merged;
     let http = edges(&merged.http.services, |name, object| {
-        object.value.kind.services().into_iter().map(|(child, _)| reference(child, name).into_owned()).collect()
+        object
+            .value
+            .kind
+            .services()
+            .into_iter()
+            .map(|(child, _)| reference(child, name).into_owned())
+            .collect()
     });
     check.cycles("service", &http, &merged.http.services);
     let tcp = edges(&merged.tcp.services, |name, object| match &*object.value {
@@ -27,9 +33,12 @@ pub(super) fn check(check: &mut Check<'_>) {
     });
     check.cycles("udp service", &udp, &merged.udp.services);
     let chains = edges(&merged.http.middlewares, |name, object| match object.value.is("chain") {
-        true => {
-            object.value.names("middlewares").into_iter().map(|(child, _)| reference(child, name).into_owned()).collect()
-        }
+        true => object
+            .value
+            .names("middlewares")
+            .into_iter()
+            .map(|(child, _)| reference(child, name).into_owned())
+            .collect(),
         false => Vec::new(),
     });
     check.cycles("middleware", &chains, &merged.http.middlewares);
