@@ -47,9 +47,9 @@ pub struct Forwarded {
     pub server: Option<HeaderValue>,
 }
 
-/// Extension: `X-Forwarded-For` must be passed on as it is.
+/// Extension: `X-Forwarded-For` must be passed on as it is, or not at all.
 #[derive(Clone, Copy, Debug)]
-struct KeepForwardedFor;
+pub struct KeepForwardedFor;
 
 impl Forwarded {
     /// Drops claims of untrusted clients and adds what the backend should know.

@@ -76,17 +76,21 @@ pub fn not_found() -> Response {
 /// The router of a request on these routes.
 #[must_use]
 pub fn find<'r>(routes: &'r EntryRoutes, request: &Request) -> Option<&'r Arc<Router>> {
+    viewed(request, |view| routes.of(request.conn.tls.is_some()).find(view))
+}
+
+/// What `look` makes of a request as rules see it.
+pub fn viewed<T>(request: &Request, look: impl FnOnce(&View<'_>) -> T) -> T {
     let host = canonical_host(request.host());
     let path = routing_path(request.path());
-    let view = View {
+    look(&View {
         method: &request.method,
         host: &host,
         path: &path,
         query: request.uri.query(),
         headers: &request.headers,
         peer: request.conn.peer.ip(),
-    };
-    routes.of(request.conn.tls.is_some()).find(&view)
+    })
 }
 
 /// Whether the handshake was made for a name whose TLS options are not those of the host that is asked for.

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::api::Query;
 use crate::entry_point::policy::Policy;
+use crate::entry_point::viewed;
 use crate::snapshot::{Routes, Snapshot};
 
 /// Most routers that one explanation lists.
@@ -253,24 +254,24 @@ fn on_entry_point(
     other: &Routes,
     snapshot: &Snapshot,
 ) -> EntryPointExplanation {
-    let host = canonical_host(request.host());
-    let path = routing_path(request.path());
-    let view = View {
-        method: &request.method,
-        host: &host,
-        path: &path,
-        query: request.uri.query(),
-        headers: &request.headers,
-        peer: request.conn.peer.ip(),
-    };
-    let found = mine.find(&view);
-    let routers = verdicts(mine, &view);
-    let near = other.find(&view).map(|router| {
+    viewed(request, |view| judge(name, request, view, (mine, other), snapshot))
+}
+
+fn judge(
+    name: &Arc<str>,
+    request: &Request,
+    view: &View<'_>,
+    (mine, other): (&Routes, &Routes),
+    snapshot: &Snapshot,
+) -> EntryPointExplanation {
+    let found = mine.find(view);
+    let routers = verdicts(mine, view);
+    let near = other.find(view).map(|router| {
         let how =
             if request.conn.tls.is_some() { "only answers without TLS" } else { "only answers over TLS" };
         format!("router `{}` has a rule that matches, but {how}", router.name)
     });
-    let near = near.into_iter().chain(left_out(snapshot, &view));
+    let near = near.into_iter().chain(left_out(snapshot, view));
     let verdict = match found {
         Some(router) => {
             format!("router `{}` takes the request to service `{}`", router.name, router.service_name)

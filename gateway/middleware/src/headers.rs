@@ -9,6 +9,7 @@ mod secure;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use fairlead_http::forward::KeepForwardedFor;
 use fairlead_http::{BoxFuture, Middleware, Next, Request, Response};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -174,6 +175,8 @@ impl Headers {
     }
 }
 
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
 /// A header to set, or to remove.
 type Change = (HeaderName, Option<HeaderValue>);
 
@@ -207,7 +210,7 @@ impl Middleware for Layer {
         if let Some(response) = self.cors.as_ref().and_then(|cors| cors.preflight(&request)) {
             return Box::pin(std::future::ready(response));
         }
-        self.change_request(&mut request.headers);
+        self.change_request(&mut request);
         if self.response.is_empty() && self.cors.is_none() && self.secure.is_none() {
             return next.run(request);
         }
@@ -227,13 +230,19 @@ impl Middleware for Layer {
 }
 
 impl Layer {
-    /// Changes the request. An empty `Host` stays as it is, since a request must have one.
-    fn change_request(&self, headers: &mut HeaderMap) {
+    /// Changes the request. An empty `Host` stays as it is, since a request must have one; an empty `X-Forwarded-For` keeps the
+    /// client's address from being added later.
+    fn change_request(&self, request: &mut Request) {
         for (name, value) in &self.request {
             match value {
-                Some(value) => drop(headers.insert(name, value.clone())),
+                Some(value) => drop(request.headers.insert(name, value.clone())),
                 None if *name == header::HOST => {}
-                None => drop(headers.remove(name)),
+                None => {
+                    request.headers.remove(name);
+                    if *name == X_FORWARDED_FOR {
+                        request.extensions.insert(KeepForwardedFor);
+                    }
+                }
             }
         }
     }
@@ -250,10 +259,28 @@ fn apply(changes: &[Change], headers: &mut HeaderMap) {
 
 #[cfg(test)]
 mod tests {
+    use fairlead_http::{BoxFuture, Handler, Request, Response, forward};
+    use http::StatusCode;
     use serde_json::json;
 
     use crate::harness::{Recorder, at_once, decode, get_with, header, layer, layer_in, pass, set};
     use crate::state::State;
+
+    #[test]
+    fn an_empty_forwarded_for_keeps_the_client_to_itself() {
+        struct Backend;
+        impl Handler for Backend {
+            fn call(&self, mut request: Request) -> BoxFuture<'_, Response> {
+                forward::to_backend(&mut request);
+                let told = request.headers.contains_key("x-forwarded-for");
+                let status = if told { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+                Box::pin(std::future::ready(Response::new(status)))
+            }
+        }
+        let layer = layer("headers", json!({"customRequestHeaders": {"X-Forwarded-For": ""}}));
+        let response = at_once(&layer, &Backend, get_with("/", &[("x-forwarded-for", "192.0.2.1")]));
+        assert_eq!(response.status, StatusCode::OK);
+    }
 
     #[test]
     fn request_headers_are_set_and_removed() {

@@ -13,12 +13,14 @@ const SIZE_LIMIT: usize = 2 << 20;
 /// # Errors
 /// What is wrong with it, in one line.
 pub(crate) fn compile(expression: &str) -> Result<Regex, String> {
-    RegexBuilder::new(expression)
+    let invalid = |why: String| format!("invalid regular expression `{expression}`: {why}");
+    let pattern = fairlead_rules::regex_from_go(expression).map_err(invalid)?;
+    RegexBuilder::new(&pattern)
         .size_limit(SIZE_LIMIT)
         .dfa_size_limit(SIZE_LIMIT)
         .nest_limit(100)
         .build()
-        .map_err(|error| format!("invalid regular expression `{expression}`: {}", one_line(&error)))
+        .map_err(|error| invalid(one_line(&error)))
 }
 
 /// The problem with an expression, if there is one.
@@ -157,5 +159,11 @@ mod tests {
         fn any_replacement_gives_an_answer(replacement in "[${}a-c0-9_é]{0,12}", text in "[abc]{0,8}") {
             replace("(?P<b>a)|(c)", &replacement, &text);
         }
+    }
+
+    #[test]
+    fn go_spellings_are_understood() {
+        assert!(compile(r"^\Qa.b\E$").unwrap().is_match("a.b"));
+        assert!(!compile(r"^\d$").unwrap().is_match("٣"));
     }
 }

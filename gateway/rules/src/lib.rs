@@ -21,6 +21,7 @@ mod view;
 mod testing;
 
 pub use explain::{FailedPredicate, Verdict};
+pub use regexp::regex_from_go;
 pub use rule::{Rule, RuleError, Syntax};
 pub use table::{Entry, Rank, Table};
 pub use view::{View, canonical_host, routing_path};

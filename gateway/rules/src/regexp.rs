@@ -103,7 +103,14 @@ fn literal(go: &str) -> Option<Kind> {
     })
 }
 
-/// Go's spelling to that of the `regex` crate.
+/// A pattern in Go's spelling (RE2) as the `regex` crate spells it.
+///
+/// # Errors
+/// What the crate cannot do, such as `\C`.
+pub fn regex_from_go(go: &str) -> Result<String, String> {
+    rewrite(go)
+}
+
 fn rewrite(go: &str) -> Result<String, String> {
     let mut out = String::with_capacity(go.len() + 16);
     let mut chars = go.char_indices().peekable();
