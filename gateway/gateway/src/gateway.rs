@@ -13,7 +13,7 @@ use fairlead_net::listen::{Activated, BindError, Bound, ListenOptions};
 use fairlead_provider::{Message, Provider, Throttle};
 use fairlead_rt::{Shutdown, Worker, Workers};
 use fairlead_telemetry::{AccessLog, Metrics};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use http::StatusCode;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -240,9 +240,13 @@ impl Control {
     }
 }
 
-/// Logs findings that are new.
+/// Logs findings that are new. What was known before is told by code, message and subject; a place may move with its file.
 fn announce(old: &Findings, new: &Findings) {
-    for finding in new.iter().filter(|finding| !old.iter().any(|known| known == *finding)) {
+    fn key(finding: &Finding) -> (&str, &str, &str) {
+        (finding.code.id, &finding.message, &finding.subject)
+    }
+    let known: HashSet<_> = old.iter().map(key).collect();
+    for finding in new.iter().filter(|finding| !known.contains(&key(finding))) {
         let code = finding.code.id;
         let origin = finding.origin().map(ToString::to_string).unwrap_or_default();
         match finding.severity {
