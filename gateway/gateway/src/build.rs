@@ -73,6 +73,14 @@ pub struct BuiltService {
 pub struct BuiltRouter {
     /// Hash of what it was built from.
     pub fingerprint: u64,
+    /// Hash of its declaration alone.
+    pub declaration: u64,
+    /// Whether the declaration became just this one router, under its own name.
+    pub alone: bool,
+    /// Qualified name of its service.
+    pub service: Arc<str>,
+    /// What the service was built from; `None` when there is none.
+    pub service_fingerprint: Option<u64>,
     /// Where it serves: place of the entry point, whether over TLS, and the router there.
     pub places: Vec<(usize, bool, Arc<Router>)>,
     /// What the API says.
@@ -99,7 +107,7 @@ pub fn build(
     built.transports = services::transports(shared, &config, &previous.built.transports);
     built.services = services::services(shared, &config, &built.transports, &previous.built.services);
     built.middlewares = middlewares::middlewares(&config, &previous.built.middlewares);
-    built.routers = routers::routers(shared, entry_points, &config, &built, &previous.built.routers);
+    built.routers = routers::routers(shared, entry_points, &config, &built, &previous);
     let (server_tls, conflicts) =
         tls::server_tls(shared, entry_points, &config, &built, &previous, &mut findings);
     findings.extend(checks(shared, &config));

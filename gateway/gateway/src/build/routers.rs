@@ -15,7 +15,7 @@ use crate::codes;
 use crate::entry_point::EntryPoint;
 use crate::router::{Observed, Router};
 use crate::shared::Shared;
-use crate::snapshot::{Routes, Status};
+use crate::snapshot::{Routes, Snapshot, Status};
 
 /// Largest priority that a user may give.
 const MAX_USER_PRIORITY: i64 = i64::MAX - 1000;
@@ -26,19 +26,37 @@ pub(super) fn routers(
     entry_points: &[Arc<EntryPoint>],
     config: &Merged,
     built: &Built,
-    previous: &BuiltRouters,
+    previous: &Snapshot,
 ) -> BuiltRouters {
     let house = House::new(shared, entry_points, built, config);
+    let before = &previous.built.routers;
+    let steady = is_steady(config, built, previous);
     let mut all = BuiltRouters::with_capacity_and_hasher(config.http.routers.len(), Default::default());
     for (qualified, object) in &config.http.routers {
-        for site in house.sites(qualified, object) {
+        let untouched = before.get(qualified).filter(|known| steady && house.is_untouched(known, object));
+        if let Some(known) = untouched {
+            all.insert(Arc::clone(qualified), Arc::clone(known));
+            continue;
+        }
+        let sites = house.sites(qualified, object);
+        let alone = sites.len() == 1 && sites[0].name == *qualified;
+        for site in sites {
             let fingerprint = site.fingerprint();
-            let known = previous.get(&site.name).filter(|known| known.fingerprint == fingerprint);
-            let router = known.cloned().unwrap_or_else(|| Arc::new(site.build(fingerprint, previous)));
+            let known = before.get(&site.name).filter(|known| known.fingerprint == fingerprint);
+            let router = known.cloned().unwrap_or_else(|| Arc::new(site.build(fingerprint, alone, before)));
             all.insert(Arc::clone(&site.name), router);
         }
     }
     all
+}
+
+/// Whether all that routers may refer to, services apart, is as it was.
+fn is_steady(config: &Merged, built: &Built, previous: &Snapshot) -> bool {
+    let known = &previous.built.middlewares;
+    let same = |name: &Arc<str>, fingerprint| known.get(name).is_some_and(|m| m.fingerprint == fingerprint);
+    built.middlewares.len() == known.len()
+        && built.middlewares.iter().all(|(name, middleware)| same(name, middleware.fingerprint))
+        && config.tls.options.keys().eq(previous.config.tls.options.keys())
 }
 
 /// What all routers have in common.
@@ -63,6 +81,12 @@ impl<'a> House<'a> {
 
     fn statics(&self) -> &'a Static {
         &self.shared.statics
+    }
+
+    /// Whether a router is declared as before and its service is the same, so that nothing of it needs a closer look.
+    fn is_untouched(&self, known: &BuiltRouter, object: &Object<Options>) -> bool {
+        let service = self.built.services.get(&known.service).map(|service| service.fingerprint);
+        known.alone && known.declaration == object.hash && service == known.service_fingerprint
     }
 
     /// A router becomes one site; on entry points with middlewares or TLS of their own it becomes one more for each, named
@@ -138,7 +162,7 @@ impl Site<'_> {
         fingerprint([self.object.hash, chain, service.map_or(1, |service| service.fingerprint), tls_options])
     }
 
-    fn build(&self, fingerprint: u64, previous: &BuiltRouters) -> BuiltRouter {
+    fn build(&self, fingerprint: u64, alone: bool, previous: &BuiltRouters) -> BuiltRouter {
         let mut status = Status::default();
         let mut findings = Findings::new();
         let places = self.places(&mut status);
@@ -161,8 +185,13 @@ impl Site<'_> {
                 routers.push((place, tls_options.is_some(), Arc::new(router)));
             }
         }
+        let service = self.house.built.services.get(&self.service);
         BuiltRouter {
             fingerprint,
+            declaration: self.object.hash,
+            alone,
+            service: Arc::clone(&self.service),
+            service_fingerprint: service.map(|service| service.fingerprint),
             places: routers,
             status,
             tls_options,
