@@ -38,7 +38,7 @@ impl Pattern {
     pub(crate) fn new(go: &str) -> Result<Self, String> {
         let kind = match literal(go) {
             Some(kind) => kind,
-            None => Kind::Regex(compile(&rewrite(go)?)?),
+            None => Kind::Regex(compile(&regex_from_go(go)?)?),
         };
         Ok(Self { kind })
     }
@@ -108,10 +108,6 @@ fn literal(go: &str) -> Option<Kind> {
 /// # Errors
 /// What the crate cannot do, such as `\C`.
 pub fn regex_from_go(go: &str) -> Result<String, String> {
-    rewrite(go)
-}
-
-fn rewrite(go: &str) -> Result<String, String> {
     let mut out = String::with_capacity(go.len() + 16);
     let mut chars = go.char_indices().peekable();
     while let Some((at, c)) = chars.next() {

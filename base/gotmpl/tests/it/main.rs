@@ -14,7 +14,7 @@ fn data() -> Value {
 
 fn result(template: &str) -> Result<String, String> {
     let environment = Environment::new()
-        .variables(|name| (name == "HOME").then(|| "/root".to_owned()))
+        .variables(|name| (name == "HOME").then(|| "/home/ada".to_owned()))
         .function("greet", |args| Ok(format!("hello {}", args.len()).into()));
     render("t", template, &data(), &environment).map_err(|error| error.to_string())
 }
@@ -63,7 +63,7 @@ fn fields_variables_and_pipelines() {
         ),
         (
             "{{ greet 1 2 }} {{ env \"HOME\" }}{{ env \"SECRET\" }}{{ expandenv \"${HOME}/$HOME.\" }}",
-            "hello 2 /root/root//root.",
+            "hello 2 /home/ada/home/ada//home/ada.",
         ),
     ]);
 }
