@@ -18,6 +18,10 @@ const TABLE: &[(&str, u8, &str)] = &[
     ("fairlead-net", 1, "base"),
     ("fairlead-http", 2, "base"),
     ("fairlead-upstream", 2, "base"),
+    ("fairlead-store", 2, "base"),
+    ("fairlead-gomod", 0, "mirror"),
+    ("fairlead-sumdb", 0, "mirror"),
+    ("fairlead-mirror", 4, "mirror"),
     ("fairlead-model", 1, "gateway"),
     ("fairlead-rules", 1, "gateway"),
     ("fairlead-middleware", 3, "gateway"),
@@ -35,6 +39,7 @@ const SIDEWAYS: &[(&str, &str)] = &[
     ("fairlead-conf", "fairlead-diag"),
     ("fairlead-upstream", "fairlead-http"),
     ("fairlead-net", "fairlead-rt"),
+    ("fairlead-sumdb", "fairlead-gomod"),
 ];
 
 /// Pure crates that other systems may use.

@@ -9,5 +9,6 @@ pub mod metrics;
 
 pub use access::{AccessLog, AccessLogFilters, AccessLogFormat, AccessLogOptions};
 pub use metrics::{
-    CertificateInfo, Counter, Gauge, Held, Metrics, MetricsOptions, Observation, Protocol, Scope, UpDown,
+    CertificateInfo, Counter, Family, Gauge, Held, Metrics, MetricsOptions, Observation, Protocol, Scope,
+    UpDown,
 };

@@ -16,6 +16,7 @@ mod scope;
 mod shard;
 
 pub use cell::{Counter, Gauge, Held, UpDown};
+pub use family::Family;
 pub use scope::{Observation, Protocol, Scope};
 
 use std::sync::Arc;
@@ -205,6 +206,25 @@ impl Metrics {
     #[must_use]
     pub fn dropped_log_lines(&self, log: &'static str) -> Gauge {
         Gauge::new(self.cell(&family::DROPPED_LOG_LINES, &[("log", log)]))
+    }
+
+    /// A counter of another crate's family. The series lives as long as a handle of it, so whoever counts keeps it. Label
+    /// values come from configuration or from a fixed set, never from a request.
+    #[must_use]
+    pub fn counter(&self, family: &'static Family, labels: &[(&'static str, &str)]) -> Counter {
+        Counter::new(self.cell(family, labels))
+    }
+
+    /// As [`Metrics::counter`], for a level.
+    #[must_use]
+    pub fn gauge(&self, family: &'static Family, labels: &[(&'static str, &str)]) -> Gauge {
+        Gauge::new(self.cell(family, labels))
+    }
+
+    /// As [`Metrics::counter`], for a number that goes up and down.
+    #[must_use]
+    pub fn up_down(&self, family: &'static Family, labels: &[(&'static str, &str)]) -> UpDown {
+        UpDown::new(self.cell(family, labels))
     }
 
     /// A configuration was applied at `now`.

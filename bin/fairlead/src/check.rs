@@ -67,7 +67,7 @@ pub(crate) fn snapshot(loaded: Loaded, dynamic: &[PathBuf]) -> anyhow::Result<(A
     let statics = Arc::new(loaded.statics);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let _inside = runtime.enter();
-    let snapshot = offline::snapshot(&statics, &providers, findings);
+    let snapshot = offline::snapshot(&statics, &providers, &[], findings);
     Ok((statics, snapshot))
 }
 

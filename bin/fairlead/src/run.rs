@@ -60,11 +60,13 @@ pub(crate) fn serve(
             providers.push(Box::new(provider));
             reload
         });
+        let metrics = fairlead_gateway::metrics(&loaded.statics);
         let setup = Setup {
             statics: loaded.statics,
             findings: loaded.findings,
             providers,
-            services: Vec::new(),
+            systems: Vec::new(),
+            metrics,
             workers: workers(),
             shutdown: shutdown.clone(),
         };

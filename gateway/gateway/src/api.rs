@@ -23,6 +23,8 @@ use objects::Objects;
 pub struct Api {
     shared: Weak<Shared>,
     base_path: Box<str>,
+    /// What other systems show of themselves, by name.
+    systems: Vec<(&'static str, Arc<dyn Handler>)>,
 }
 
 /// What the API answers.
@@ -34,10 +36,25 @@ pub(crate) enum Answer {
 }
 
 impl Api {
-    /// The API under `base_path`.
+    /// The API under `base_path`, with those of other systems under `/api/NAME`.
     #[must_use]
-    pub fn new(shared: Weak<Shared>, base_path: &str) -> Self {
-        Api { shared, base_path: base_path.trim_end_matches('/').into() }
+    pub fn new(
+        shared: Weak<Shared>,
+        base_path: &str,
+        systems: Vec<(&'static str, Arc<dyn Handler>)>,
+    ) -> Self {
+        Api { shared, base_path: base_path.trim_end_matches('/').into(), systems }
+    }
+
+    /// The system that a request is for, with the rest of the path: `/api/mirror/usage` is `/usage` of `mirror`.
+    fn system(&self, request: &Request) -> Option<(&Arc<dyn Handler>, String)> {
+        let path = request.path();
+        let path = path.strip_prefix(&*self.base_path).unwrap_or(path).strip_prefix("/api/")?;
+        let (name, handler) = self.systems.iter().find(|(name, _)| {
+            path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })?;
+        let rest = &path[name.len()..];
+        Some((handler, if rest.is_empty() { "/".to_owned() } else { rest.to_owned() }))
     }
 
     fn answer(&self, request: &Request) -> Response {
@@ -61,7 +78,13 @@ impl Api {
 }
 
 impl Handler for Api {
-    fn call(&self, request: Request) -> BoxFuture<'_, Response> {
+    fn call(&self, mut request: Request) -> BoxFuture<'_, Response> {
+        if let Some((handler, rest)) = self.system(&request) {
+            let query = request.uri.query().map(str::to_owned);
+            if request.set_path_and_query(&rest, query.as_deref()).is_ok() {
+                return handler.call(request);
+            }
+        }
         let response = self.answer(&request);
         Box::pin(std::future::ready(response))
     }

@@ -44,12 +44,30 @@ pub struct Setup {
     pub findings: Findings,
     /// Where dynamic configuration comes from.
     pub providers: Vec<Box<dyn Provider>>,
-    /// Services of other systems, by name without provider.
-    pub services: Vec<(&'static str, Arc<dyn Handler>)>,
+    /// Other systems of the program that are reached through the gateway.
+    pub systems: Vec<System>,
+    /// Where everything is counted: [`metrics`] of the static configuration.
+    pub metrics: Metrics,
     /// Worker threads; at least one.
     pub workers: usize,
     /// Stages of stopping.
     pub shutdown: Shutdown,
+}
+
+/// A system that is a service of the gateway.
+pub struct System {
+    /// Name: routers reach it as `NAME@internal`, and the API shows it under `/api/NAME/`.
+    pub name: &'static str,
+    /// The service.
+    pub service: Arc<dyn Handler>,
+    /// Answers below `/api/NAME`; requests come with the path that follows, and with any method.
+    pub api: Option<Arc<dyn Handler>>,
+}
+
+/// The metrics that a static configuration asks for.
+#[must_use]
+pub fn metrics(statics: &Static) -> Metrics {
+    Metrics::new(settings::metrics(statics))
 }
 
 /// A gateway that serves.
@@ -86,7 +104,7 @@ impl Gateway {
         let statics = Arc::new(setup.statics);
         let bound = bind_all(&statics, workers.all().len())?;
         let access_log = settings::access_log(&statics)?;
-        let shared = shared(&statics, setup.services, access_log);
+        let shared = shared(&statics, setup.systems, setup.metrics, access_log);
         let stopping = Stopping {
             shutdown: setup.shutdown,
             closing: CancellationToken::new(),
@@ -372,15 +390,18 @@ fn on_reject(metrics: &Metrics, entry_point: &str) -> OnReject {
     })
 }
 
-/// State for these statics and services.
+/// State for these statics and systems.
 pub(crate) fn shared(
     statics: &Arc<Static>,
-    services: Vec<(&'static str, Arc<dyn Handler>)>,
+    systems: Vec<System>,
+    metrics: Metrics,
     access_log: Option<AccessLog>,
 ) -> Arc<Shared> {
     let hostname = settings::hostname();
     Arc::new_cyclic(|weak| {
-        let mut internal: HashMap<&'static str, Arc<dyn Handler>> = services.into_iter().collect();
+        let mut internal: HashMap<&'static str, Arc<dyn Handler>> =
+            systems.iter().map(|system| (system.name, Arc::clone(&system.service))).collect();
+        let apis = systems.into_iter().filter_map(|system| Some((system.name, system.api?))).collect();
         internal.insert("noop", Arc::new(Noop));
         internal.insert("whoami", Arc::new(Whoami::new(hostname.clone())));
         internal.insert("ready", Arc::new(Ready { shared: weak.clone() }));
@@ -393,16 +414,10 @@ pub(crate) fn shared(
             internal.insert("prometheus", Arc::new(Prometheus { shared: weak.clone() }));
         }
         if let Some(api) = &statics.api {
-            internal.insert("api", Arc::new(Api::new(weak.clone(), &api.base_path)));
+            internal.insert("api", Arc::new(Api::new(weak.clone(), &api.base_path, apis)));
         }
         let tls = build::default_tls();
-        let parts = Parts {
-            statics: Arc::clone(statics),
-            metrics: Metrics::new(settings::metrics(statics)),
-            access_log,
-            internal,
-            hostname,
-        };
+        let parts = Parts { statics: Arc::clone(statics), metrics, access_log, internal, hostname };
         Shared::new(parts, Snapshot::empty(statics.entry_points.len(), &tls))
     })
 }

@@ -20,4 +20,4 @@ pub mod shared;
 pub mod snapshot;
 mod transport;
 
-pub use gateway::{Gateway, Setup};
+pub use gateway::{Gateway, Setup, System, metrics};

@@ -203,7 +203,7 @@ fn a_thousand_changes_lead_where_a_fresh_start_does() {
         said = dynamic;
         let snapshot = {
             let _entered = runtime.enter();
-            offline::snapshot(&statics, &[("file", Arc::clone(&said))], Findings::new())
+            offline::snapshot(&statics, &[("file", Arc::clone(&said))], &[], Findings::new())
         };
         for probe in PROBES.sample(&mut random, PROBES_EACH).copied() {
             let expected = runtime.block_on(fresh(&snapshot, place, probe));

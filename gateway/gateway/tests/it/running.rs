@@ -50,7 +50,8 @@ impl Running {
             statics: statics(),
             findings: Findings::new(),
             providers,
-            services: Vec::new(),
+            systems: Vec::new(),
+            metrics: fairlead_gateway::metrics(&statics()),
             // One worker, so that what a connection sees does not depend on where the kernel puts it.
             workers: 1,
             shutdown: shutdown.clone(),

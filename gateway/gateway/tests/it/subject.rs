@@ -272,8 +272,16 @@ fn process() {
     let file = FileOptions { filename: Some(folder.join("dynamic.yml")), directory: None, watch: false };
     let providers: Vec<Box<dyn Provider>> = vec![Box::new(FileProvider::new(file))];
     let shutdown = Shutdown::new();
-    let setup =
-        Setup { statics, findings, providers, services: Vec::new(), workers: 2, shutdown: shutdown.clone() };
+    let metrics = fairlead_gateway::metrics(&statics);
+    let setup = Setup {
+        statics,
+        findings,
+        providers,
+        systems: Vec::new(),
+        metrics,
+        workers: 2,
+        shutdown: shutdown.clone(),
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let Ok(gateway) = Gateway::start(setup).await else { panic!("it does not start") };
