@@ -9,6 +9,7 @@ mod dial;
 mod http1;
 mod http2;
 mod pool;
+mod proxy;
 mod stats;
 mod target;
 mod transport;
@@ -17,9 +18,11 @@ use std::sync::Arc;
 
 use http::{Extensions, Method, uri};
 
+pub use proxy::Proxy;
+pub(crate) use proxy::{basic, basic_of};
 pub use stats::{Connections, stats};
 pub use target::{BadTarget, Scheme, Target};
-pub use transport::{Transport, TransportOptions};
+pub use transport::{Peer, Phases, Transport, TransportOptions};
 
 use crate::{Body, Error, Fault, Request, Response};
 use http2::Carrier;
@@ -78,7 +81,10 @@ enum Tried {
 /// Sends on a connection that may be HTTP/2.
 async fn shared(host: &Arc<Host>, request: &mut Request, attempt: u32) -> Result<Tried, Failed> {
     let mut connection = match http2::acquire(host).await {
-        Ok(Carrier::Http2(connection)) => connection,
+        Ok(Carrier::Http2(connection, peer)) => {
+            host.transport.tell_peer(&request.extensions, peer);
+            connection
+        }
         Ok(Carrier::Http1(connection)) => return http1::send_on(host, connection, request, attempt).await,
         Ok(Carrier::Declined) => return http1::send(host, request, attempt).await,
         Err(error) => return Err(Failed { error, request_body: Some(std::mem::take(&mut request.body)) }),

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use fairlead_net::tls::CertificateFault;
+
 /// What went wrong between client, proxy and backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
@@ -58,6 +60,31 @@ impl Fault {
     }
 }
 
+/// What exactly kept a new connection from being made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DialFault {
+    /// The name does not resolve.
+    NoSuchName,
+    /// The name did not resolve in time.
+    ResolveTimeout,
+    /// Nobody listens.
+    Refused,
+    /// There is no way there, or none from here.
+    Unreachable,
+    /// Nobody answered in time.
+    ConnectTimeout,
+    /// The proxy did not let us through; its status, or 0 when it gave none.
+    Proxy(u16),
+    /// The TLS handshake took too long.
+    HandshakeTimeout,
+    /// The peer hung up within the TLS handshake.
+    HandshakeClosed,
+    /// The peer's certificate is not accepted.
+    Certificate(CertificateFault),
+    /// The TLS handshake failed otherwise: the peer does not speak TLS, say.
+    Handshake,
+}
+
 /// An error of an exchange, with its cause in words.
 #[derive(Debug)]
 pub struct Error {
@@ -67,13 +94,21 @@ pub struct Error {
     pub cause: Box<str>,
     /// Whether bytes of the request reached the backend; `false` means that trying again is safe.
     pub sent: bool,
+    /// Why there was no connection, of a fault that says there was none.
+    pub dial: Option<DialFault>,
 }
 
 impl Error {
     /// An error before anything was sent.
     #[must_use]
     pub fn new(fault: Fault, cause: impl Into<Box<str>>) -> Self {
-        Error { fault, cause: cause.into(), sent: false }
+        Error { fault, cause: cause.into(), sent: false, dial: None }
+    }
+
+    /// An error of a connection that was not made.
+    #[must_use]
+    pub fn dialling(fault: Fault, dial: DialFault, cause: impl Into<Box<str>>) -> Self {
+        Error { dial: Some(dial), ..Error::new(fault, cause) }
     }
 
     /// The same error after bytes of the request were sent.

@@ -11,6 +11,7 @@ pub mod body;
 pub mod client;
 mod conn;
 mod error;
+pub mod fetch;
 pub mod forward;
 pub mod h1;
 pub mod h2;
@@ -24,7 +25,7 @@ mod tried;
 
 pub use body::Body;
 pub use conn::{ClientIdentity, Conn, TlsInfo};
-pub use error::{Error, Fault};
+pub use error::{DialFault, Error, Fault};
 pub use handler::{BoxFuture, Handler, Middleware, Next};
 pub use request::{Interim, Request};
 pub use response::{Done, Outcome, Response, Sent, Tunnel};

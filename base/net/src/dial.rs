@@ -55,7 +55,7 @@ pub async fn connect(host: &str, port: u16, timeout: Duration) -> Result<TcpStre
     let deadline = Instant::now() + timeout;
     let fail =
         |kind, source| DialError { kind, host: host.trim_matches(['[', ']']).to_owned(), port, source };
-    let addresses = match timeout_at(deadline, resolve(host, port)).await {
+    let addresses = match timeout_at(deadline, resolve_host(host, port)).await {
         Ok(Ok(addresses)) => addresses,
         Ok(Err(error)) => return Err(fail(DialErrorKind::Dns, error)),
         Err(_) => return Err(fail(DialErrorKind::Timeout, io::ErrorKind::TimedOut.into())),
@@ -65,6 +65,44 @@ pub async fn connect(host: &str, port: u16, timeout: Duration) -> Result<TcpStre
         Ok(Err(error)) => Err(fail(kind_of(&error), error)),
         Err(_) => Err(fail(DialErrorKind::Timeout, io::ErrorKind::TimedOut.into())),
     }
+}
+
+/// How long each step of connecting may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Name resolution.
+    pub resolve: Duration,
+    /// From the first attempt to a connection, over all addresses.
+    pub connect: Duration,
+}
+
+/// [`connect`] with a limit for each step. A name that does not resolve in time is [`DialErrorKind::Dns`], with a source
+/// of kind [`TimedOut`](io::ErrorKind::TimedOut).
+pub async fn connect_within(host: &str, port: u16, limits: Limits) -> Result<Stream, DialError> {
+    let fail =
+        |kind, source| DialError { kind, host: host.trim_matches(['[', ']']).to_owned(), port, source };
+    let late = || io::Error::from(io::ErrorKind::TimedOut);
+    let addresses = tokio::time::timeout(limits.resolve, resolve_host(host, port))
+        .await
+        .unwrap_or_else(|_| Err(late()))
+        .map_err(|error| fail(DialErrorKind::Dns, error))?;
+    let tcp = tokio::time::timeout(limits.connect, race(&addresses))
+        .await
+        .unwrap_or_else(|_| Err(late()))
+        .map_err(|error| fail(kind_of(&error), error))?;
+    Stream::from_tcp(tcp).map_err(|error| fail(kind_of(&error), error))
+}
+
+/// The addresses of `host`, in the order in which they would be tried; an IP literal is its own address. The system
+/// resolves, so that its hosts file counts too.
+///
+/// # Errors
+/// The resolver's word.
+pub async fn resolve(host: &str) -> io::Result<Vec<IpAddr>> {
+    let mut addresses: Vec<IpAddr> =
+        resolve_host(host, 0).await?.into_iter().map(|address| address.ip()).collect();
+    addresses.dedup();
+    Ok(addresses)
 }
 
 /// [`connect`] as a [`Stream`].
@@ -78,7 +116,7 @@ pub async fn connect_stream(host: &str, port: u16, timeout: Duration) -> Result<
     })
 }
 
-async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+async fn resolve_host(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
     if let Ok(ip) = bare.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);

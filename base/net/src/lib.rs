@@ -11,4 +11,5 @@ pub mod proxy_protocol;
 mod stream;
 pub mod tls;
 
+pub use dial::resolve;
 pub use stream::{Duplex, Stream};

@@ -8,11 +8,13 @@
 mod choice;
 pub mod client;
 mod client_auth;
+mod fault;
 mod identity;
 mod parameters;
 pub mod server;
 mod subject;
 
+pub use fault::CertificateFault;
 pub use identity::{CertificateInfo, CertificateInput, Pem};
 pub use rustls_pki_types::CertificateDer;
 pub use subject::subject;

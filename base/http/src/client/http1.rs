@@ -4,14 +4,13 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use fairlead_net::Stream;
 use http::header::{self, HeaderValue};
-use http::uri::PathAndQuery;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -21,8 +20,6 @@ use crate::h1;
 use crate::h1::client::{Connection, Failed as Broken};
 use crate::h2::Deadline;
 use crate::{Body, Error, Fault, Request, Response};
-
-static ROOT: LazyLock<PathAndQuery> = LazyLock::new(|| PathAndQuery::from_static("/"));
 
 /// A connection that is counted as open while it lives.
 pub(super) type Counted = Connection<CountedStream>;
@@ -72,6 +69,8 @@ pub(super) async fn send_on(
     {
         request.headers.insert(header::HOST, authority);
     }
+    host.transport.tell_peer(&request.extensions, connection.io().stream.peer());
+    let absolute = host.transport.absolute_form.then(|| request.uri.to_string());
     let at_hand = request.body.is_replayable();
     let body = request.body.replay().unwrap_or_else(|| std::mem::take(&mut request.body));
     let (body, out) = watch(body, host.transport.options.response_header_timeout);
@@ -80,7 +79,7 @@ pub(super) async fn send_on(
         // In one place, for both ways to wait for it.
         let mut exchange = pin!(connection.exchange(
             &request.method,
-            request.uri.path_and_query().unwrap_or(&ROOT),
+            absolute.as_deref().unwrap_or_else(|| request.uri.path_and_query().map_or("/", |path| path.as_str())),
             &request.headers,
             body,
             request.interim.as_deref(),

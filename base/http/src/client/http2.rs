@@ -1,5 +1,6 @@
 //! HTTP/2 connections to one backend: shared by requests, dialled once for all that wait.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,19 +12,20 @@ use super::http1::{self, Counted};
 use super::pool::Host;
 use super::{Scheme, dial};
 use crate::h2::client::{self as h2_client, SendRequest};
-use crate::{Error, Fault};
+use crate::{DialFault, Error, Fault};
 
 /// Connections of one worker to one backend; past this, streams queue on the least busy.
 const MAX_CONNECTIONS: usize = 8;
 
 /// A dial that several requests wait for. Its outcome is in the host, only a failure is told here.
 type Dial = Shared<Dialling>;
-type Dialling = BoxFuture<'static, Result<(), (Fault, Arc<str>)>>;
+type Dialling = BoxFuture<'static, Result<(), NoConnection>>;
+type NoConnection = (Fault, Option<DialFault>, Arc<str>);
 
 /// The HTTP/2 side of a host.
 #[derive(Default)]
 pub(super) struct Http2 {
-    connections: Vec<SendRequest>,
+    connections: Vec<(SendRequest, SocketAddr)>,
     /// Lives as long as somebody waits for it.
     dialing: Option<WeakShared<Dialling>>,
     /// TLS has chosen HTTP/1.1.
@@ -33,7 +35,7 @@ pub(super) struct Http2 {
 /// What a request goes out on.
 pub(super) enum Carrier {
     Http1(Counted),
-    Http2(SendRequest),
+    Http2(SendRequest, SocketAddr),
     /// The backend does not speak HTTP/2 after all.
     Declined,
 }
@@ -50,22 +52,22 @@ impl Http2 {
 
     /// Lets go of closed connections and of those at rest for which `is_expired` says so.
     pub(super) fn expire(&mut self, is_expired: impl Fn(Duration) -> bool) {
-        self.connections.retain_mut(|connection| {
+        self.connections.retain_mut(|(connection, _)| {
             !connection.is_closed() && !connection.idle_for().is_some_and(&is_expired)
         });
     }
 
     /// The busiest connection with room, so that spare ones come to rest; `None` when another should be dialled.
-    fn pick(&mut self) -> Option<SendRequest> {
-        self.connections.retain_mut(|connection| !connection.is_closed());
-        let roomy = self.connections.iter().filter(|connection| connection.has_room());
-        if let Some(connection) = roomy.max_by_key(|connection| connection.active()) {
-            return Some(connection.clone());
+    fn pick(&mut self) -> Option<(SendRequest, SocketAddr)> {
+        self.connections.retain_mut(|(connection, _)| !connection.is_closed());
+        let roomy = self.connections.iter().filter(|(connection, _)| connection.has_room());
+        if let Some(roomy) = roomy.max_by_key(|(connection, _)| connection.active()) {
+            return Some(roomy.clone());
         }
         if self.connections.len() < MAX_CONNECTIONS {
             return None;
         }
-        self.connections.iter().min_by_key(|connection| connection.active()).cloned()
+        self.connections.iter().min_by_key(|(connection, _)| connection.active()).cloned()
     }
 }
 
@@ -75,7 +77,7 @@ pub(super) async fn acquire(host: &Arc<Host>) -> Result<Carrier, Error> {
         match choose(host) {
             Choice::Use(carrier) => return Ok(carrier),
             Choice::Wait(dial) => {
-                dial.await.map_err(|(fault, cause)| Error::new(fault, &*cause))?;
+                dial.await.map_err(|(fault, dial, cause)| Error { dial, ..Error::new(fault, &*cause) })?;
             }
         }
     }
@@ -83,8 +85,8 @@ pub(super) async fn acquire(host: &Arc<Host>) -> Result<Carrier, Error> {
 
 fn choose(host: &Arc<Host>) -> Choice {
     let mut http2 = host.http2.lock();
-    if let Some(connection) = http2.pick() {
-        return Choice::Use(Carrier::Http2(connection));
+    if let Some((connection, peer)) = http2.pick() {
+        return Choice::Use(Carrier::Http2(connection, peer));
     }
     if let Some(connection) = host.take_idle() {
         return Choice::Use(Carrier::Http1(connection));
@@ -101,10 +103,10 @@ fn choose(host: &Arc<Host>) -> Choice {
 }
 
 /// Dials and puts the connection where everybody finds it.
-async fn dial_for_all(host: Arc<Host>) -> Result<(), (Fault, Arc<str>)> {
+async fn dial_for_all(host: Arc<Host>) -> Result<(), NoConnection> {
     let result = dial_one(&host).await;
     host.http2.lock().dialing = None;
-    result.map_err(|error| (error.fault, Arc::from(&*error.cause)))
+    result.map_err(|error| (error.fault, error.dial, Arc::from(&*error.cause)))
 }
 
 async fn dial_one(host: &Arc<Host>) -> Result<(), Error> {
@@ -122,9 +124,10 @@ pub(super) async fn adopt(host: &Arc<Host>, stream: Stream) -> Result<(), Error>
     let open = host.open();
     let patience = host.transport.options.dial_timeout;
     let keep_alive = host.transport.keep_alive();
+    let peer = stream.peer();
     let connection = h2_client::connect(stream, keep_alive, patience, move || drop(open)).await?;
     let mut http2 = host.http2.lock();
     http2.declined = false;
-    http2.connections.push(connection);
+    http2.connections.push((connection, peer));
     Ok(())
 }

@@ -1,9 +1,13 @@
 //! How backends of a service are connected to.
 
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use fairlead_net::tls::client::ClientTls;
+use http::Extensions;
 
+use super::Proxy;
 use crate::h2::client::KeepAlive;
 
 /// What a servers transport says, TLS apart. The defaults are Traefik's.
@@ -40,6 +44,22 @@ impl Default for TransportOptions {
     }
 }
 
+/// Limits for each step of making a connection, instead of [`TransportOptions::dial_timeout`] for all together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Phases {
+    /// Name resolution.
+    pub resolve: Duration,
+    /// Connecting; where there is a proxy, its answer to `CONNECT` has the same time once more.
+    pub connect: Duration,
+    /// The TLS handshake.
+    pub handshake: Duration,
+}
+
+/// Extension of a request in which a transport with [`Phases`] notes whom it was sent to: the server's address or the
+/// proxy's.
+#[derive(Clone, Debug, Default)]
+pub struct Peer(pub Arc<OnceLock<SocketAddr>>);
+
 /// A servers transport, ready for use.
 #[derive(Debug)]
 pub struct Transport {
@@ -53,6 +73,11 @@ pub struct Transport {
     pub(super) tls_http1: ClientTls,
     /// Idle connections that one worker keeps for each backend address.
     pub(super) idle_share: usize,
+    pub(super) phases: Option<Phases>,
+    /// Through whom tunnels to the targets are made.
+    pub(super) proxy: Option<Arc<Proxy>>,
+    /// The targets are proxies that take requests in absolute form.
+    pub(super) absolute_form: bool,
 }
 
 impl Transport {
@@ -68,6 +93,41 @@ impl Transport {
             tls_http1,
             idle_share: share(options.max_idle_per_host, fairlead_rt::available_workers()),
             options,
+            phases: None,
+            proxy: None,
+            absolute_form: false,
+        }
+    }
+
+    /// The same transport with a limit for each step of connecting, which notes its [`Peer`]s.
+    #[must_use]
+    pub fn with_phases(mut self, phases: Phases) -> Self {
+        self.phases = Some(phases);
+        self
+    }
+
+    /// The same transport through a proxy, which is asked with `CONNECT` for every target. Its `id` must be another one.
+    #[must_use]
+    pub fn through(mut self, proxy: Arc<Proxy>) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
+    /// The same transport for targets that are proxies themselves: over HTTP/1.1 the URI of a request goes out whole. Its
+    /// `id` must be another one.
+    #[must_use]
+    pub fn in_absolute_form(mut self) -> Self {
+        self.absolute_form = true;
+        self.tls = self.tls_http1.clone();
+        self
+    }
+
+    pub(super) fn tell_peer(&self, extensions: &Extensions, peer: SocketAddr) {
+        if self.phases.is_some()
+            && let Some(Peer(told)) = extensions.get()
+        {
+            // The first attempt may have met a dead connection; every attempt has the same target.
+            let _ = told.set(peer);
         }
     }
 

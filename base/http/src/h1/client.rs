@@ -13,7 +13,6 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, StatusCode, header};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Sleep;
@@ -84,7 +83,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
         self.wire.eof || !self.wire.input.is_empty() || self.wire.poll_fill(&mut cx, 0).is_ready()
     }
 
-    /// Sends a request and reads the response head. `headers` are as they shall be sent, `connection` and `upgrade`
+    /// Sends a request and reads the response head. `target` is a valid request target, of a parsed URI. `headers` are as they shall be sent, `connection` and `upgrade`
     /// included; `host` comes first, and framing is ours to write. Interim responses go to `interim`. `reuse` gets
     /// the connection when the exchange is over and both sides keep it open, at the latest with the last frame of the
     /// response body; else it is dropped. With status 101, the response holds the connection as its tunnel.
@@ -94,7 +93,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
     pub async fn exchange<R>(
         mut self,
         method: &Method,
-        target: &PathAndQuery,
+        target: &str,
         headers: &HeaderMap,
         body: Body,
         interim: Option<&dyn Interim>,

@@ -8,7 +8,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use fairlead_http::h1::client::{Connection, Failed};
 use fairlead_http::{Body, Error, Fault, Interim, Response};
-use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
@@ -51,8 +50,8 @@ async fn exchange(
     body: Body,
     back: &Back,
 ) -> Result<Response, Failed> {
-    let target = PathAndQuery::from_static("/p?q");
-    connection.exchange(&method, &target, &headers(), body, None, back.reuse()).await
+    let target = "/p?q";
+    connection.exchange(&method, target, &headers(), body, None, back.reuse()).await
 }
 
 /// A server that reads until its input ends in `until`, answers, and gives back what it read.
@@ -218,10 +217,10 @@ async fn interim_responses_are_passed_on() {
     let answer = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n\
         HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
     let _server = script(theirs, "\r\n\r\n", answer);
-    let target = PathAndQuery::from_static("/");
+    let target = "/";
     let interim = Some(&*interims as &dyn Interim);
     let response = Connection::new(ours)
-        .exchange(&Method::GET, &target, &headers(), Body::Empty, interim, back.reuse())
+        .exchange(&Method::GET, target, &headers(), Body::Empty, interim, back.reuse())
         .await
         .unwrap();
     assert_eq!(response.status, StatusCode::OK);
@@ -371,9 +370,9 @@ async fn a_body_waits_for_continue_but_not_for_ever() {
         });
         let mut headers = headers();
         headers.insert(header::EXPECT, HeaderValue::from_static("100-continue"));
-        let target = PathAndQuery::from_static("/");
+        let target = "/";
         let response = Connection::new(ours)
-            .exchange(&Method::PUT, &target, &headers, Body::from("abc"), None, back.reuse())
+            .exchange(&Method::PUT, target, &headers, Body::from("abc"), None, back.reuse())
             .await
             .unwrap();
         assert_eq!(response.status, StatusCode::OK);

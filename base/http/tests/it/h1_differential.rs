@@ -7,7 +7,6 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use fairlead_http::h1::{self, client::Connection};
 use fairlead_http::{Body, BoxFuture, Error, Handler, Request, Response, ServerOptions};
-use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -308,9 +307,9 @@ async fn answer_by_us(bytes: &[u8], method: &Method) -> Option<Seen> {
     server.shutdown().await.unwrap();
     let mut headers = HeaderMap::new();
     headers.insert(header::HOST, HeaderValue::from_static("h"));
-    let target = PathAndQuery::from_static("/");
+    let target = "/";
     let response =
-        Connection::new(client).exchange(method, &target, &headers, Body::Empty, None, drop).await.ok()?;
+        Connection::new(client).exchange(method, target, &headers, Body::Empty, None, drop).await.ok()?;
     (response.status != 101).then_some(())?;
     Some(seen(response.status.to_string(), &response.headers, response.body).await)
 }
@@ -424,9 +423,9 @@ async fn request_over(to_hyper: bool, headers: &HeaderMap, body: Body) -> Seen {
                 .await;
         }
     });
-    let target = PathAndQuery::from_static("/x?y");
+    let target = "/x?y";
     let response =
-        Connection::new(client).exchange(&Method::POST, &target, headers, body, None, drop).await.unwrap();
+        Connection::new(client).exchange(&Method::POST, target, headers, body, None, drop).await.unwrap();
     assert_eq!(response.status, StatusCode::OK);
     drop(response);
     serving.await.unwrap();
@@ -468,8 +467,8 @@ async fn response_over(with_hyper: bool, response: Response, to_head: bool) -> S
     }
     let mut headers = HeaderMap::new();
     headers.insert(header::HOST, HeaderValue::from_static("h"));
-    let target = PathAndQuery::from_static("/");
+    let target = "/";
     let response =
-        Connection::new(client).exchange(&method, &target, &headers, Body::Empty, None, drop).await.unwrap();
+        Connection::new(client).exchange(&method, target, &headers, Body::Empty, None, drop).await.unwrap();
     seen(response.status.to_string(), &response.headers, response.body).await
 }

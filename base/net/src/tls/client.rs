@@ -67,6 +67,15 @@ pub enum TlsError {
 impl ClientTls {
     /// Checks the input and builds a configuration of it.
     pub fn build(input: &ClientTlsInput) -> Result<Self, Problem> {
+        Self::build_on(input, Anchors::Given)
+    }
+
+    /// As [`build`](Self::build), but the trust anchors of the input are added to the system's.
+    pub fn build_beside_system(input: &ClientTlsInput) -> Result<Self, Problem> {
+        Self::build_on(input, Anchors::BesideSystem)
+    }
+
+    fn build_on(input: &ClientTlsInput, anchors: Anchors) -> Result<Self, Problem> {
         let fatal = |message| Problem { subject: String::new(), message, fatal: true };
         let parameters =
             parameters::resolve(&input.min_version, &input.max_version, &input.cipher_suites, &[])
@@ -77,7 +86,7 @@ impl ClientTls {
                 Some(parse_name(name).ok_or_else(|| fatal(format!("{name:?} is not a server name")))?)
             }
         };
-        let verifier = Arc::new(PeerVerifier::new(input, &parameters.provider).map_err(fatal)?);
+        let verifier = Arc::new(PeerVerifier::new(input, anchors, &parameters.provider).map_err(fatal)?);
         let builder = ClientConfig::builder_with_provider(parameters.provider)
             .with_protocol_versions(&parameters.versions)
             .map_err(|e| fatal(e.to_string()))?
@@ -142,6 +151,25 @@ fn parse_name(name: &str) -> Option<ServerName<'static>> {
     ServerName::try_from(bare.strip_suffix('.').unwrap_or(bare).to_owned()).ok()
 }
 
+/// What trust anchors in the input mean.
+#[derive(Clone, Copy)]
+pub(super) enum Anchors {
+    /// They are the only ones.
+    Given,
+    /// They are more than the system's.
+    BesideSystem,
+}
+
+impl Anchors {
+    pub(super) fn with(self, pems: &[Pem]) -> Result<RootCertStore, String> {
+        let mut given = roots(pems)?;
+        if matches!(self, Anchors::BesideSystem) {
+            given.extend(system_roots().roots.iter().cloned());
+        }
+        Ok(given)
+    }
+}
+
 /// The system's trust anchors, read once.
 fn system_roots() -> Arc<RootCertStore> {
     static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
@@ -169,13 +197,17 @@ struct PeerVerifier {
 }
 
 impl PeerVerifier {
-    fn new(input: &ClientTlsInput, provider: &Arc<CryptoProvider>) -> Result<Self, String> {
+    fn new(
+        input: &ClientTlsInput,
+        anchors: Anchors,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Self, String> {
         let uri = input.peer_cert_uri.clone().filter(|uri| !uri.is_empty());
         let check_chain = !input.insecure_skip_verify || uri.is_some() || !input.peer_cert_sans.is_empty();
         let roots = match (input.root_ca_pems.as_slice(), check_chain) {
             ([], false) => Arc::new(RootCertStore::empty()),
             ([], true) => system_roots(),
-            (pems, _) => Arc::new(roots(pems)?),
+            (pems, _) => Arc::new(anchors.with(pems)?),
         };
         Ok(Self {
             provider: Arc::clone(provider),

@@ -4,7 +4,6 @@
 //! `Sec-WebSocket-…` keeps the spelling of RFC 6455.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::uri::PathAndQuery;
 use http::{Method, StatusCode};
 
 use super::{Reject, body, head};
@@ -149,14 +148,14 @@ pub fn encode_refusal(out: &mut Vec<u8>, reject: Reject) {
 pub fn encode_request(
     out: &mut Vec<u8>,
     method: &Method,
-    target: &PathAndQuery,
+    target: &str,
     headers: &HeaderMap,
     length: Option<u64>,
 ) -> BodyPlan {
-    out.reserve(128 + target.as_str().len() + headers.len() * 48);
+    out.reserve(128 + target.len() + headers.len() * 48);
     out.extend_from_slice(method.as_str().as_bytes());
     out.push(b' ');
-    out.extend_from_slice(target.as_str().as_bytes());
+    out.extend_from_slice(target.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\nHost: ");
     out.extend_from_slice(headers.get(header::HOST).map_or(b"", HeaderValue::as_bytes));
     out.extend_from_slice(b"\r\n");
