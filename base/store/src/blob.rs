@@ -16,7 +16,8 @@ use crate::{BoxFuture, StoreError};
 /// Bytes in a chunk of a sequential read; the last may be shorter, and an object store gives what its network gives.
 pub const CHUNK: usize = 256 * 1024;
 
-/// An open blob. It stays what it was when it was opened, whatever happens to its key.
+/// An open blob: what was under the key when it was opened. A file stays readable whatever happens to the key; of an object
+/// that was replaced or removed since, reads fail.
 #[derive(Clone)]
 pub struct Blob {
     /// Length in bytes.
@@ -107,7 +108,10 @@ impl Blob {
 
 impl std::fmt::Debug for Blob {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Blob").field("len", &self.len).field("modified", &self.modified).finish_non_exhaustive()
+        f.debug_struct("Blob")
+            .field("len", &self.len)
+            .field("modified", &self.modified)
+            .finish_non_exhaustive()
     }
 }
 

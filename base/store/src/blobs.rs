@@ -68,8 +68,8 @@ pub trait Blobs: Send + Sync + 'static {
     /// Removes the blob; false when there was none. Readers that have it open keep it where the store can.
     fn delete<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, StoreError>>;
 
-    /// Blobs beneath the folder `prefix` (empty: all) whose keys come after `after` in byte order, sorted, at most `limit`
-    /// and [`MAX_PAGE`]. A page shorter than both is the last.
+    /// Blobs beneath the folder `prefix` (empty: all) whose keys come after the key `after` in byte order, sorted, at most
+    /// `limit` and [`MAX_PAGE`]. A page shorter than both is the last.
     fn list<'a>(
         &'a self,
         prefix: &'a str,

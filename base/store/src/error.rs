@@ -17,6 +17,9 @@ pub enum StoreError {
     /// The key is not one that a store takes; nothing was tried.
     #[error("not a key: {0}")]
     BadKey(&'static str),
+    /// Options that name no store.
+    #[error("not a store: {0}")]
+    BadOptions(Box<str>),
     /// Something else is where the blob should be: a key that is also a folder of others.
     #[error("in the way: {0}")]
     Conflict(Box<str>),

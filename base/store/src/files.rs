@@ -120,7 +120,7 @@ impl Blobs for FileBlobs {
         after: Option<&'a str>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Entry>, StoreError>> {
-        if let Err(refused) = check_folder(prefix) {
+        if let Err(refused) = check_folder(prefix).and_then(|()| after.map_or(Ok(()), check)) {
             return Box::pin(std::future::ready(Err(refused)));
         }
         let (inner, prefix) = (Arc::clone(&self.inner), prefix.to_owned());
@@ -137,7 +137,9 @@ impl Inner {
         let opened = File::options().read(true).custom_flags(flags).open(self.layout.path(key));
         let file = match opened {
             Ok(file) => file,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(None);
+            }
             Err(error) => return Err(StoreError::io("open a blob", error)),
         };
         let seen = file.metadata().map_err(|error| StoreError::io("look at a blob", error))?;

@@ -44,7 +44,14 @@ mod tests {
 
     #[test]
     fn names_of_modules_are_keys() {
-        for key in ["a", "github.com/!azure/sdk/@v/v1.2.3+incompatible.zip", "..a/b..", "é/ü", ".fairleads/x", "a/.fairlead"] {
+        for key in [
+            "a",
+            "github.com/!azure/sdk/@v/v1.2.3+incompatible.zip",
+            "..a/b..",
+            "é/ü",
+            ".fairleads/x",
+            "a/.fairlead",
+        ] {
             assert!(check(key).is_ok(), "{key}");
         }
         assert!(check(&"k".repeat(MAX_KEY)).is_ok());
@@ -52,7 +59,23 @@ mod tests {
 
     #[test]
     fn nothing_leaves_the_folder() {
-        for key in ["", "/", "/a", "a/", "a//b", ".", "..", "a/../b", "a/.", "a\\b", "a\0b", "a\nb", "a\u{85}b", ".fairlead", ".fairlead/tmp"] {
+        for key in [
+            "",
+            "/",
+            "/a",
+            "a/",
+            "a//b",
+            ".",
+            "..",
+            "a/../b",
+            "a/.",
+            "a\\b",
+            "a\0b",
+            "a\nb",
+            "a\u{85}b",
+            ".fairlead",
+            ".fairlead/tmp",
+        ] {
             assert!(matches!(check(key), Err(StoreError::BadKey(_))), "{key:?}");
         }
         assert!(check(&"k".repeat(MAX_KEY + 1)).is_err());

@@ -17,8 +17,8 @@ use bytes::Bytes;
 
 use crate::blob::blocking;
 use crate::{Blob, StoreError};
-pub use follow::{Follower, Growing};
 use follow::End;
+pub use follow::{Follower, Growing};
 
 /// How often a name is tried that turns out to be taken.
 const TRIES: usize = 16;
@@ -69,7 +69,8 @@ impl Staging {
                 Ok(file) => file,
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => continue,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    std::fs::create_dir_all(&self.folder).map_err(|error| StoreError::io("make a folder", error))?;
+                    std::fs::create_dir_all(&self.folder)
+                        .map_err(|error| StoreError::io("make a folder", error))?;
                     continue;
                 }
                 Err(error) => return Err(StoreError::io("make a file", error)),
@@ -146,7 +147,8 @@ impl StagedWriter {
         self.torn = true;
         let file = Arc::clone(self.growing.file());
         let (at, added) = (self.len, bytes.len() as u64);
-        blocking(move || file.write_all_at(&bytes, at).map_err(|error| StoreError::io("write", error))).await?;
+        blocking(move || file.write_all_at(&bytes, at).map_err(|error| StoreError::io("write", error)))
+            .await?;
         self.torn = false;
         self.len += added;
         self.growing.grown(self.len);

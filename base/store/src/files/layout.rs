@@ -56,7 +56,9 @@ impl Layout {
 
     /// The segments of `key` that are not their own file names, each with the place that keeps it.
     pub(crate) fn long_segments<'a>(&self, key: &'a str) -> impl Iterator<Item = (&'a str, PathBuf)> {
-        key.split('/').filter(|segment| is_long(segment)).map(|segment| (segment, self.kept_at(&sha256(segment))))
+        key.split('/')
+            .filter(|segment| is_long(segment))
+            .map(|segment| (segment, self.kept_at(&sha256(segment))))
     }
 
     /// The segment behind a file name; `None` when the name cannot be part of a key.
@@ -112,7 +114,11 @@ mod tests {
     #[test]
     fn an_ordinary_key_is_its_own_path() {
         let layout = Layout::new("/r".into());
-        for key in ["a", "github.com/!azure/sdk/@v/v1.2.3+incompatible.zip", "sumdb/sum.golang.org/tile/8/0/x001/067.p/1"] {
+        for key in [
+            "a",
+            "github.com/!azure/sdk/@v/v1.2.3+incompatible.zip",
+            "sumdb/sum.golang.org/tile/8/0/x001/067.p/1",
+        ] {
             assert_eq!(layout.path(key), Path::new("/r").join(key));
         }
         assert_eq!(layout.path(&"k".repeat(MAX_NAME)).file_name().unwrap().len(), MAX_NAME);

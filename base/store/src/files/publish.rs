@@ -39,7 +39,8 @@ impl Inner {
     /// Removes the file of `key`, and folders that are empty after.
     pub(super) fn delete(&self, key: &str) -> Result<bool, StoreError> {
         let path = self.layout.path(key);
-        let absent = |kind| matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory);
+        let absent =
+            |kind| matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory);
         let _lock = self.lock(key)?;
         match std::fs::symlink_metadata(&path) {
             Ok(seen) if seen.is_dir() => return Ok(false),
@@ -78,7 +79,9 @@ impl Inner {
     fn place(&self, named: NamedFile, path: &Path, put: Put) -> Result<bool, StoreError> {
         let mut named = named;
         for _ in 0..TRIES {
-            let Some(from) = named.path() else { return Err(StoreError::Corrupt("a staged file without a name")) };
+            let Some(from) = named.path() else {
+                return Err(StoreError::Corrupt("a staged file without a name"));
+            };
             let renamed = rename(from, path, put);
             match renamed {
                 Ok(()) => {
@@ -89,7 +92,9 @@ impl Inner {
                 Err(Errno::EXIST) if put == Put::Create => return taken(path),
                 Err(Errno::NOENT) => make_folder_of(path)?,
                 Err(Errno::XDEV) => named = self.copied(&named)?,
-                Err(Errno::ISDIR | Errno::NOTDIR | Errno::EXIST | Errno::NOTEMPTY) => return Err(in_the_way(path)),
+                Err(Errno::ISDIR | Errno::NOTDIR | Errno::EXIST | Errno::NOTEMPTY) => {
+                    return Err(in_the_way(path));
+                }
                 Err(errno) => return Err(StoreError::io("rename", errno)),
             }
         }

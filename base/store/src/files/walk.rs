@@ -16,7 +16,12 @@ use crate::{Entry, StoreError};
 const BATCH: usize = 256;
 
 /// Up to `limit` blobs beneath `prefix` whose keys come after `after`.
-pub(super) fn list(layout: &Layout, prefix: &str, after: &str, limit: usize) -> Result<Vec<Entry>, StoreError> {
+pub(super) fn list(
+    layout: &Layout,
+    prefix: &str,
+    after: &str,
+    limit: usize,
+) -> Result<Vec<Entry>, StoreError> {
     let mut walk = Walk { layout, after, limit, found: Vec::new() };
     let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
     walk.folder(&layout.path(&prefix), &prefix)?;
@@ -68,7 +73,9 @@ impl Walk<'_> {
         let mut smallest = BinaryHeap::with_capacity(wanted + 1);
         let entries = match std::fs::read_dir(folder) {
             Ok(entries) => entries,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(Vec::new()),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(Vec::new());
+            }
             Err(error) => return Err(StoreError::io("read a folder", error)),
         };
         for entry in entries.filter_map(Result::ok) {
