@@ -196,7 +196,7 @@ pub struct GoSumError {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum GoSumErrorKind {
     /// Other than three fields; the number of fields.
-    #[error("has {0} fields where path, version and hash are expected")]
+    #[error("wrong number of fields: {0}, where path, version and hash are three")]
     Fields(usize),
     /// A version with a slash and a file other than go.mod.
     #[error("names the file {} where only go.mod may be", Quoted(.0))]
@@ -243,9 +243,9 @@ mod tests {
         assert_eq!(
             errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
             [
-                "line 1: has 2 fields where path, version and hash are expected",
-                "line 2: has 4 fields where path, version and hash are expected",
-                "line 3: has 1 fields where path, version and hash are expected",
+                "line 1: wrong number of fields: 2, where path, version and hash are three",
+                "line 2: wrong number of fields: 4, where path, version and hash are three",
+                "line 3: wrong number of fields: 1, where path, version and hash are three",
                 "line 4: names the file \"go.sum\" where only go.mod may be",
             ]
         );
