@@ -166,7 +166,10 @@ mod tests {
         assert_eq!(env.effective("GOPROXY").value, "off");
         assert_eq!(env.effective("GOPROXY").found, Found::Environment);
         let sumdb = env.effective("GOSUMDB");
-        assert_eq!((sumdb.value.as_str(), sumdb.found.to_string().as_str()), ("off", "/home/me/.config/go/env"));
+        assert_eq!(
+            (sumdb.value.as_str(), sumdb.found.to_string().as_str()),
+            ("off", "/home/me/.config/go/env")
+        );
     }
 
     #[test]

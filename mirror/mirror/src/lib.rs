@@ -11,8 +11,10 @@
 pub mod codes;
 pub mod failure;
 pub mod goenv;
+pub mod gosum;
 pub mod list;
 pub mod metrics;
+pub mod proof;
 pub mod settings;
 pub mod source;
 pub mod wanted;

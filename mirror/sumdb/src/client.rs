@@ -11,6 +11,7 @@
 mod error;
 mod flight;
 mod head;
+mod pass;
 mod recent;
 mod tiles;
 
