@@ -14,7 +14,7 @@ mod proof;
 pub use proof::{TileError, TileProof};
 
 use crate::tlog::{
-    Hash, HashReader, MAX_SIZE, TlogError, split_stored_hash_index, stored_hash_index, subtree_hash,
+    Hash, HashReader, MAX_SIZE, TlogError, read_all, split_stored_hash_index, stored_hash_index, subtree_hash,
 };
 
 /// The greatest height of a tile.
@@ -58,12 +58,12 @@ impl Tile {
 
     /// This tile in its full width.
     pub fn full(self) -> Self {
-        Self { w: 1 << self.h, ..self }
+        Self { w: full_width(self.h), ..self }
     }
 
     /// Whether the tile has its full width and so will never change.
     pub fn is_full(&self) -> bool {
-        self.w == 1 << self.h
+        self.w == full_width(self.h)
     }
 
     /// Bytes of a hash tile.
@@ -73,7 +73,7 @@ impl Tile {
 
     /// The numbers, within the tile's own level, of the first entry and of the one after the last.
     pub(crate) fn entries(&self) -> Option<(u64, u64)> {
-        let start = self.n.checked_mul(1 << self.h)?;
+        let start = self.n.checked_mul(u64::from(full_width(self.h)))?;
         Some((start, start.checked_add(u64::from(self.w))?))
     }
 
@@ -154,11 +154,13 @@ pub fn read_tile_data<R: HashReader + ?Sized>(tile: &Tile, reader: &R) -> Result
     // The last entry lies highest, so that a tile out of range is refused before anything is gathered.
     stored_hash_index(tile.depth(), end.saturating_sub(1))?;
     let indexes = (start..end).map(|n| stored_hash_index(tile.depth(), n)).collect::<Result<Vec<_>, _>>()?;
-    let hashes = reader.read_hashes(&indexes)?;
-    if hashes.len() != indexes.len() {
-        return Err(TlogError::Read(format!("asked for {} hashes, got {}", indexes.len(), hashes.len())));
-    }
+    let hashes = read_all(reader, &indexes)?;
     Ok(hashes.iter().flat_map(|hash| hash.0).collect())
+}
+
+/// Entries of a full tile of this height; heights that no tile has end in a width without meaning, not in a panic.
+fn full_width(h: u8) -> u32 {
+    1_u32.checked_shl(u32::from(h)).unwrap_or(u32::MAX)
 }
 
 /// The hash over all entries of a tile, or over a part of it whose length is a power of two.

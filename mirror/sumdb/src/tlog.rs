@@ -132,7 +132,7 @@ pub fn tree_hash<R: HashReader + ?Sized>(size: u64, reader: &R) -> Result<Hash, 
 }
 
 /// What `reader` has at `indexes`, held to the promised number.
-fn read_all<R: HashReader + ?Sized>(reader: &R, indexes: &[u64]) -> Result<Vec<Hash>, TlogError> {
+pub(crate) fn read_all<R: HashReader + ?Sized>(reader: &R, indexes: &[u64]) -> Result<Vec<Hash>, TlogError> {
     if indexes.is_empty() {
         return Ok(Vec::new());
     }

@@ -77,10 +77,9 @@ impl Client {
     }
 
     async fn read_tile(&self, tile: Tile, saved_will_do: bool) -> Result<TileRead, SumError> {
-        if saved_will_do {
-            if let Some(data) = self.saved_tile(tile).await {
-                return Ok(TileRead { data, is_saved: true });
-            }
+        let saved = if saved_will_do { self.saved_tile(tile).await } else { None };
+        if let Some(data) = saved {
+            return Ok(TileRead { data, is_saved: true });
         }
         let path = tile_path(&tile);
         let data = match self.remote.read(&path).await {

@@ -102,27 +102,58 @@ fn an_unknown_module_is_not_found_but_a_missing_tile_is_no_denial() {
     assert!(store.files.lock().unwrap().is_empty());
 }
 
+/// Serves tiles of a log of 150 records, without the partial ones of which there is a full one by now, and lookups
+/// with the head that was signed at `size`, as a proxy would that cached them.
+fn serve_as_a_grown_log(server: &Server, size: u64) {
+    let (then, now) = (log(size), log(150));
+    server.tamper(move |path, _| {
+        let tile = Tile::parse_path(&path[1..]).filter(|tile| !tile.is_full());
+        let full = tile.map(|tile| now.answer(&format!("/{}", tile.full().path())));
+        match full {
+            Some(Ok(_)) => Err(AnswerError::NotFound),
+            _ if path.starts_with("/tile/") => now.answer(path),
+            _ => then.answer(path),
+        }
+    });
+}
+
 #[test]
 fn partial_tiles_are_cut_from_full_ones() {
-    for size in 5..=40 {
-        let (server, store) = (Server::new(log(size)), Arc::new(Store::default()));
-        let client = client(&server, &store);
-        block_on(client.refresh()).unwrap();
-        // The log has grown, and the server has dropped every partial tile that is full by now.
-        for number in size..size + 70 {
-            server.log.lock().unwrap().add(&record(number, "true")).unwrap();
+    let mut cuts = 0;
+    for size in 1..=64 {
+        let (server, store) = (Server::new(log(0)), Arc::new(Store::default()));
+        serve_as_a_grown_log(&server, size);
+        assert_eq!(lookup(&client(&server, &store), size - 1), Ok(lines(size - 1)), "{size}");
+        assert_eq!(store.latest.lock().unwrap().clone(), log(size).head().ok());
+        let asked = server.asked();
+        cuts += asked.iter().filter(|path| path.contains(".p/")).count();
+        // What was cut off is not proved, and so not saved.
+        for (path, file) in store.files.lock().unwrap().iter() {
+            assert_eq!(log(size).answer(path).as_ref(), Ok(file), "{size} {path}");
         }
-        let head = server.log.lock().unwrap().head().unwrap();
-        server.tamper(move |path, answer| {
-            let tile = Tile::parse_path(&path[1..]).filter(|tile| !tile.is_full());
-            let is_full_by_now = tile.is_some_and(|tile| {
-                u64::from(tile.w) + tile.n * 4 <= 4 * (size / 4) + 4
-                    && tile.l == fairlead_sumdb::tile::Level::Hashes(0)
-            });
-            if is_full_by_now { Err(AnswerError::NotFound) } else { answer }
-        });
-        assert_eq!(lookup(&client, size - 1), Ok(lines(size - 1)), "{size}");
-        assert_eq!(store.latest.lock().unwrap().as_ref(), Some(&head));
+    }
+    assert!(cuts > 40);
+}
+
+#[test]
+fn partial_tiles_are_cut_from_saved_full_ones() {
+    // Four levels of tiles, all full.
+    let full = Server::new(log(256));
+    let store = Arc::new(Store::default());
+    let ahead = client(&full, &store);
+    for number in 0..64 {
+        lookup(&ahead, number).unwrap();
+    }
+    let saved = store.files.lock().unwrap().clone();
+    for size in 1..=64 {
+        let server = Server::new(log(size));
+        server.tamper(
+            |path, answer| if path.starts_with("/lookup/") { answer } else { Err(AnswerError::NotFound) },
+        );
+        let store = Arc::new(Store::default());
+        store.files.lock().unwrap().extend(saved.clone());
+        store.files.lock().unwrap().retain(|path, _| path.starts_with("/tile/") && !path.contains(".p/"));
+        assert_eq!(lookup(&client(&server, &store), size - 1), Ok(lines(size - 1)), "{size}");
     }
 }
 
@@ -185,7 +216,7 @@ fn a_head_that_could_not_be_remembered_is_tried_again() {
 #[test]
 fn a_memory_that_never_lets_go_is_given_up() {
     let (server, store) = (Server::new(log(30)), Arc::new(Store::default()));
-    *store.neighbours.lock().unwrap() = vec![log(10).head().unwrap(), log(11).head().unwrap()].repeat(100);
+    *store.neighbours.lock().unwrap() = (0..200).map(|n| log(10 + n % 2).head().unwrap()).collect();
     assert!(matches!(lookup(&client(&server, &store), 7), Err(SumError::Memory(_))));
 }
 

@@ -92,7 +92,8 @@ fn a_bad_tile_is_not_held_against_the_next_lookup() {
 #[test]
 fn short_and_long_tiles_are_refused() {
     let server = Server::new(log(27));
-    for change in [|tile: &mut Vec<u8>| tile.clear(), |tile| tile.truncate(32), |tile| tile.push(0)] {
+    let changes: [fn(&mut Vec<u8>); 3] = [Vec::clear, |tile| tile.truncate(32), |tile| tile.push(0)];
+    for change in changes {
         server.tamper(move |path, answer| {
             let mut answer = answer?;
             if path == "/tile/2/0/001" {
@@ -158,7 +159,8 @@ fn damaged_files_are_fetched_again() {
     lookup(&client(&server, &store), 5).unwrap();
     let good = store.files.lock().unwrap().clone();
     for path in good.keys() {
-        for change in [|file: &mut Vec<u8>| file[1] ^= 1, |file| file.clear(), |file| file.truncate(3)] {
+        let changes: [fn(&mut Vec<u8>); 3] = [|file| file[1] ^= 1, Vec::clear, |file| file.truncate(3)];
+        for change in changes {
             change(store.files.lock().unwrap().get_mut(path).unwrap());
             assert!(lookup(&client(&server, &store), 5).is_ok(), "{path}");
             assert_eq!(*store.files.lock().unwrap(), good, "{path}");

@@ -37,12 +37,12 @@ fn flipped(proof: &[Hash]) -> impl Iterator<Item = Vec<Hash>> {
 
 /// Each way to leave out, double or swap one of `proof`'s hashes.
 fn mangled(proof: &[Hash]) -> impl Iterator<Item = Vec<Hash>> {
-    (0..proof.len()).flat_map(|at| {
+    (0..proof.len()).flat_map(move |at| {
         let (mut without, mut doubled, mut swapped) = (proof.to_vec(), proof.to_vec(), proof.to_vec());
         without.remove(at);
         doubled.insert(at, proof[at]);
         swapped.swap(at, (at + 1) % proof.len());
-        [without, doubled, swapped].into_iter().filter(|other| other != proof)
+        [without, doubled, swapped].into_iter().filter(move |other| other != proof)
     })
 }
 
@@ -135,7 +135,7 @@ fn every_tree_is_proved_to_begin_with_every_smaller_one() {
 #[test]
 fn questions_beyond_the_log_are_refused() {
     let stored = hashes(8);
-    assert_eq!(prove_record(9, 8, &stored), Err(TlogError::OutOfRange));
+    assert_eq!(prove_record(10, 9, &stored), Err(TlogError::OutOfRange));
     assert_eq!(prove_record(8, 8, &stored), Err(TlogError::OutOfRange));
     assert_eq!(prove_tree(8, 9, &stored), Err(TlogError::OutOfRange));
     assert_eq!(prove_tree(8, 0, &stored), Err(TlogError::OutOfRange));

@@ -12,29 +12,29 @@ use fairlead_sumdb::note::{SignerKey, VerifierKey, sign};
 use fairlead_sumdb::tlog::{Hash, Tree, record_hash, stored_hashes};
 
 /// The tile height of most tests: low, so that few records already make a deep tree.
-pub const HEIGHT: u8 = 2;
+pub(crate) const HEIGHT: u8 = 2;
 
-pub fn signer() -> SignerKey {
+pub(crate) fn signer() -> SignerKey {
     SignerKey::generate("sums.example.com", [42; 32]).unwrap()
 }
 
-pub fn key() -> VerifierKey {
+pub(crate) fn key() -> VerifierKey {
     signer().verifier().clone()
 }
 
 /// The `go.sum` lines of the made-up module `number`; another `flavour` has other hashes.
-pub fn record(number: u64, flavour: &str) -> String {
+pub(crate) fn record(number: u64, flavour: &str) -> String {
     format!(
         "example.com/m{number} v1.{number}.0 h1:{flavour}zip=\nexample.com/m{number} v1.{number}.0/go.mod h1:{flavour}mod=\n"
     )
 }
 
-pub fn module(number: u64) -> (String, String) {
+pub(crate) fn module(number: u64) -> (String, String) {
     (format!("example.com/m{number}"), format!("v1.{number}.0"))
 }
 
 /// A log of `size` records, of which those from `fork_at` on are of another flavour.
-pub fn forked_log(size: u64, fork_at: u64) -> Log {
+pub(crate) fn forked_log(size: u64, fork_at: u64) -> Log {
     let mut log = Log::new(signer());
     for number in 0..size {
         log.add(&record(number, if number < fork_at { "true" } else { "other" })).unwrap();
@@ -42,12 +42,12 @@ pub fn forked_log(size: u64, fork_at: u64) -> Log {
     log
 }
 
-pub fn log(size: u64) -> Log {
+pub(crate) fn log(size: u64) -> Log {
     forked_log(size, u64::MAX)
 }
 
 /// The stored hashes of a log whose records are the numbers themselves.
-pub fn hashes(size: u64) -> Vec<Hash> {
+pub(crate) fn hashes(size: u64) -> Vec<Hash> {
     let mut hashes = Vec::new();
     for number in 0..size {
         let more = stored_hashes(number, record_hash(&number.to_be_bytes()), &hashes).unwrap();
@@ -57,22 +57,22 @@ pub fn hashes(size: u64) -> Vec<Hash> {
 }
 
 /// A signed head that no log backs.
-pub fn signed(size: u64, hash: Hash) -> Vec<u8> {
+pub(crate) fn signed(size: u64, hash: Hash) -> Vec<u8> {
     sign(&Tree { size, hash }.render(), &[signer()]).unwrap()
 }
 
 type Tamper = dyn Fn(&str, Result<Vec<u8>, AnswerError>) -> Result<Vec<u8>, AnswerError> + Send + Sync;
 
 /// A server of a log.
-pub struct Server {
-    pub log: Mutex<Log>,
-    pub asked: Mutex<Vec<String>>,
-    pub is_down: Mutex<bool>,
+pub(crate) struct Server {
+    pub(crate) log: Mutex<Log>,
+    pub(crate) asked: Mutex<Vec<String>>,
+    pub(crate) is_down: Mutex<bool>,
     tamper: Mutex<Box<Tamper>>,
 }
 
 impl Server {
-    pub fn new(log: Log) -> Arc<Self> {
+    pub(crate) fn new(log: Log) -> Arc<Self> {
         Arc::new(Self {
             log: Mutex::new(log),
             asked: Mutex::default(),
@@ -82,7 +82,7 @@ impl Server {
     }
 
     /// From now on `tamper` sees every path and answer and may give another one.
-    pub fn tamper(
+    pub(crate) fn tamper(
         &self,
         tamper: impl Fn(&str, Result<Vec<u8>, AnswerError>) -> Result<Vec<u8>, AnswerError>
         + Send
@@ -93,7 +93,7 @@ impl Server {
     }
 
     /// From now on bit `bit` of the answer to `path` is flipped.
-    pub fn flip(&self, path: &str, bit: usize) {
+    pub(crate) fn flip(&self, path: &str, bit: usize) {
         let path = path.to_owned();
         self.tamper(move |asked, answer| {
             let mut answer = answer?;
@@ -104,7 +104,7 @@ impl Server {
         });
     }
 
-    pub fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.asked.lock().unwrap())
     }
 }
@@ -128,13 +128,13 @@ impl Remote for Server {
 
 /// A memory that outlives clients.
 #[derive(Default)]
-pub struct Store {
-    pub latest: Mutex<Option<Vec<u8>>>,
-    pub files: Mutex<HashMap<String, Vec<u8>>>,
+pub(crate) struct Store {
+    pub(crate) latest: Mutex<Option<Vec<u8>>>,
+    pub(crate) files: Mutex<HashMap<String, Vec<u8>>>,
     /// How many swaps from now on fail.
-    pub failing_swaps: AtomicUsize,
+    pub(crate) failing_swaps: AtomicUsize,
     /// Put in the place of the latest head, one at each swap, as a neighbour would.
-    pub neighbours: Mutex<Vec<Vec<u8>>>,
+    pub(crate) neighbours: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Memory for Store {
@@ -175,17 +175,17 @@ impl Memory for Store {
     }
 }
 
-pub fn client(server: &Arc<Server>, store: &Arc<Store>) -> Client {
+pub(crate) fn client(server: &Arc<Server>, store: &Arc<Store>) -> Client {
     Client::new(key(), server.clone(), store.clone(), HEIGHT)
 }
 
-pub fn lookup(client: &Client, number: u64) -> Result<Vec<String>, fairlead_sumdb::client::SumError> {
+pub(crate) fn lookup(client: &Client, number: u64) -> Result<Vec<String>, fairlead_sumdb::client::SumError> {
     let (path, version) = module(number);
     block_on(client.lookup(&path, &version))
 }
 
 /// Runs `future` to its end on this thread.
-pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     struct Unpark(std::thread::Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {

@@ -76,9 +76,9 @@ fn a_tile_of_a_wrong_length_is_noticed() {
     let data = data_of(&proof, &stored);
     for at in 0..data.len() {
         let path = proof.tiles()[at].path();
-        for change in
-            [|tile: &mut Vec<u8>| tile.clear(), |tile| tile.truncate(tile.len() - 1), |tile| tile.push(0)]
-        {
+        let changes: [fn(&mut Vec<u8>); 3] =
+            [Vec::clear, |tile| tile.truncate(tile.len() - 1), |tile| tile.push(0)];
+        for change in changes {
             let mut data = data.clone();
             change(&mut data[at]);
             assert_eq!(proof.authenticate(&data), Err(TileError::WrongLength(path.clone())));
