@@ -77,13 +77,12 @@ impl Inner {
     }
 
     fn place(&self, named: NamedFile, path: &Path, put: Put) -> Result<bool, StoreError> {
-        let mut named = named;
+        let (mut named, mut copied) = (named, false);
         for _ in 0..TRIES {
             let Some(from) = named.path() else {
                 return Err(StoreError::Corrupt("a staged file without a name"));
             };
-            let renamed = rename(from, path, put);
-            match renamed {
+            match rename(from, path, put) {
                 Ok(()) => {
                     named.renamed();
                     path.parent().map_or(Ok(()), sync_folder)?;
@@ -91,7 +90,10 @@ impl Inner {
                 }
                 Err(Errno::EXIST) if put == Put::Create => return taken(path),
                 Err(Errno::NOENT) => make_folder_of(path)?,
-                Err(Errno::XDEV) => named = self.copied(&named)?,
+                Err(Errno::XDEV) if !copied => {
+                    named = self.copied(&named)?;
+                    copied = true;
+                }
                 Err(Errno::ISDIR | Errno::NOTDIR | Errno::EXIST | Errno::NOTEMPTY) => {
                     return Err(in_the_way(path));
                 }
