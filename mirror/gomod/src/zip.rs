@@ -12,9 +12,11 @@
 mod archive;
 mod choose;
 mod content;
+mod deflate;
 mod directory;
 mod fault;
 mod fold;
+mod record;
 mod rules;
 mod source;
 mod verify;

@@ -5,6 +5,8 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
+use super::{Verified, ZipError, verify};
+
 /// Path and version of the module that the archives here belong to.
 pub(super) const MODULE: (&str, &str) = ("example.com/m", "v1.0.0");
 
@@ -183,4 +185,17 @@ pub(super) fn widen_end(zip: &[u8]) -> Vec<u8> {
     out.extend([0xff; 12]);
     out.extend([0, 0]);
     out
+}
+
+/// As the module that all archives here belong to.
+pub(super) fn verify_bytes(zip: &[u8]) -> Result<Verified, ZipError> {
+    verify(&zip, MODULE.0, MODULE.1)
+}
+
+/// The message with which an archive is refused.
+pub(super) fn refusal(zip: &[u8]) -> String {
+    match verify_bytes(zip) {
+        Ok(verified) => panic!("accepted as {verified:?}"),
+        Err(error) => error.to_string(),
+    }
 }

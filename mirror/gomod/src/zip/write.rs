@@ -2,25 +2,13 @@
 
 use std::io::{self, BufWriter, Read, Write};
 
-use flate2::{Compress, Compression, Crc, FlushCompress, Status};
-use sha2::{Digest as _, Sha256};
-
+use super::deflate::{Deflate, Failure};
 use super::fault::{Fault, Rule, broken, corrupt};
+use super::record::{Written, descriptor, directory_record, end_record, local_header};
 use super::rules::{Names, add_size, check_file_size, check_go_mod_place, check_zip_size, is_clean, prefix};
 use super::{Candidate, MAX_DIRECTORY, MAX_GO_MOD, MAX_NAME, Mode, Omitted, Origin, ZipError, choose_files};
 use crate::dirhash::{DirHash, H1};
 use crate::path;
-
-const BUFFER_LEN: usize = 64 << 10;
-/// Deflated, at the level that zlib takes by default.
-const LEVEL: u32 = 6;
-/// 1 January 1980: the first date that the format knows.
-const DATE: u16 = 1 << 5 | 1;
-/// A data descriptor follows the content.
-const FLAG_DESCRIPTOR: u16 = 1 << 3;
-const FLAG_UTF8: u16 = 1 << 11;
-const VERSION: u16 = 20;
-const VERSION_ZIP64: u16 = 45;
 
 /// Opens the content of a file, from its start each time.
 pub type Open<'a> = Box<dyn Fn() -> io::Result<Box<dyn Read + 'a>> + 'a>;
@@ -111,15 +99,6 @@ pub struct Writer<W: Write> {
     deflate: Deflate,
 }
 
-/// An entry that is in the archive, as the directory will list it. Sizes and offset in bytes.
-struct Written {
-    name: String,
-    crc: u32,
-    packed: u32,
-    unpacked: u32,
-    header: u32,
-}
-
 impl<W: Write> Writer<W> {
     /// An archive without files.
     ///
@@ -144,14 +123,7 @@ impl<W: Write> Writer<W> {
     pub fn add(&mut self, path: &str, size: u64, content: &mut dyn Read) -> Result<(), ZipError> {
         let name = self.check(path, size)?;
         let header = self.offset()?;
-        let flags = flags(&name);
-        let mut bytes = Vec::with_capacity(30 + name.len());
-        bytes.extend(b"PK\x03\x04");
-        put16(&mut bytes, [VERSION, flags, 8, 0, DATE]);
-        put32(&mut bytes, [0, 0, 0]);
-        put16(&mut bytes, [len16(&name)?, 0]);
-        bytes.extend(name.as_bytes());
-        self.out.write_all(&bytes)?;
+        self.out.write_all(&local_header(&name)?)?;
 
         let data = self.offset()?;
         let (crc, digest) = self.deflate.run(content, size, &mut self.out).map_err(|error| match error {
@@ -160,14 +132,11 @@ impl<W: Write> Writer<W> {
         })?;
         let packed = self.offset()? - data;
         let unpacked = u32::try_from(size).map_err(|_| corrupt(path.as_bytes(), Fault::Size))?;
-        bytes.clear();
-        bytes.extend(b"PK\x07\x08");
-        put32(&mut bytes, [crc, packed, unpacked]);
-        self.out.write_all(&bytes)?;
-        self.offset()?;
-
         self.hash.add(name.clone(), digest).map_err(|_| broken(path.as_bytes(), Rule::NotClean))?;
-        self.entries.push(Written { name, crc, packed, unpacked, header });
+        let entry = Written { name, crc, packed, unpacked, header };
+        self.out.write_all(&descriptor(&entry))?;
+        self.offset()?;
+        self.entries.push(entry);
         Ok(())
     }
 
@@ -237,150 +206,6 @@ impl<W: Write> std::fmt::Debug for Writer<W> {
             .field("files", &self.entries.len())
             .finish_non_exhaustive()
     }
-}
-
-fn directory_record(entry: &Written) -> Result<Vec<u8>, ZipError> {
-    let mut bytes = Vec::with_capacity(46 + entry.name.len());
-    bytes.extend(b"PK\x01\x02");
-    put16(&mut bytes, [VERSION, VERSION, flags(&entry.name), 8, 0, DATE]);
-    put32(&mut bytes, [entry.crc, entry.packed, entry.unpacked]);
-    put16(&mut bytes, [len16(&entry.name)?, 0, 0, 0, 0]);
-    put32(&mut bytes, [0, entry.header]);
-    bytes.extend(entry.name.as_bytes());
-    Ok(bytes)
-}
-
-/// The end record; with its zip64 form in front when the number of entries needs more than 16 bits.
-fn end_record(count: usize, len: u32, start: u32) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let short = u16::try_from(count).unwrap_or(u16::MAX);
-    if short == u16::MAX {
-        bytes.extend(b"PK\x06\x06");
-        bytes.extend(44_u64.to_le_bytes());
-        put16(&mut bytes, [VERSION_ZIP64, VERSION_ZIP64]);
-        put32(&mut bytes, [0, 0]);
-        let count = count as u64;
-        for value in [count, count, len.into(), start.into()] {
-            bytes.extend(value.to_le_bytes());
-        }
-        bytes.extend(b"PK\x06\x07");
-        put32(&mut bytes, [0]);
-        bytes.extend((u64::from(start) + u64::from(len)).to_le_bytes());
-        put32(&mut bytes, [1]);
-    }
-    bytes.extend(b"PK\x05\x06");
-    put16(&mut bytes, [0, 0, short, short]);
-    put32(&mut bytes, [len, start]);
-    put16(&mut bytes, [0]);
-    bytes
-}
-
-fn flags(name: &str) -> u16 {
-    if name.is_ascii() { FLAG_DESCRIPTOR } else { FLAG_DESCRIPTOR | FLAG_UTF8 }
-}
-
-fn len16(name: &str) -> Result<u16, ZipError> {
-    u16::try_from(name.len()).map_err(|_| broken(name.as_bytes(), Rule::NameTooLong))
-}
-
-fn put16<const N: usize>(bytes: &mut Vec<u8>, values: [u16; N]) {
-    bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-}
-
-fn put32<const N: usize>(bytes: &mut Vec<u8>, values: [u32; N]) {
-    bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-}
-
-/// Compresses one content after another with the same buffers.
-struct Deflate {
-    compress: Compress,
-    input: Vec<u8>,
-    output: Vec<u8>,
-}
-
-enum Failure {
-    Size,
-    Io(io::Error),
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl Deflate {
-    fn new() -> Self {
-        let compress = Compress::new(Compression::new(LEVEL), false);
-        Self { compress, input: vec![0; BUFFER_LEN], output: vec![0; BUFFER_LEN] }
-    }
-
-    /// Compresses exactly `size` bytes and gives their CRC-32 and SHA-256.
-    fn run(
-        &mut self,
-        content: &mut dyn Read,
-        size: u64,
-        out: &mut dyn Write,
-    ) -> Result<(u32, [u8; 32]), Failure> {
-        self.compress.reset();
-        let (mut crc, mut sha, mut seen) = (Crc::new(), Sha256::new(), 0);
-        // The input pieces have to be the same for every reader, or the compressed bytes could differ.
-        loop {
-            let n = fill(content, &mut self.input)?;
-            let piece = self.input.get(..n).unwrap_or_default();
-            seen += n as u64;
-            if seen > size {
-                return Err(Failure::Size);
-            }
-            crc.update(piece);
-            sha.update(piece);
-            let last = n < BUFFER_LEN;
-            deflate(&mut self.compress, piece, last, &mut self.output, out)?;
-            if last {
-                break;
-            }
-        }
-        if seen == size { Ok((crc.sum(), sha.finalize().into())) } else { Err(Failure::Size) }
-    }
-}
-
-fn deflate(
-    compress: &mut Compress,
-    mut piece: &[u8],
-    last: bool,
-    buffer: &mut [u8],
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let flush = if last { FlushCompress::Finish } else { FlushCompress::None };
-    loop {
-        let (in_before, out_before) = (compress.total_in(), compress.total_out());
-        let status = compress.compress(piece, buffer, flush).map_err(io::Error::other)?;
-        let consumed = (compress.total_in() - in_before) as usize;
-        let produced = (compress.total_out() - out_before) as usize;
-        piece = piece.get(consumed..).unwrap_or_default();
-        out.write_all(buffer.get(..produced).unwrap_or_default())?;
-        let drained = piece.is_empty() && produced < buffer.len();
-        if status == Status::StreamEnd || (!last && drained) {
-            return Ok(());
-        }
-        if consumed == 0 && produced == 0 {
-            return Err(io::Error::other("compression makes no progress"));
-        }
-    }
-}
-
-/// Reads until the buffer is full or the content ends.
-fn fill(content: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match content.read(rest) {
-            Ok(0) => break,
-            Ok(n) => filled += n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }
 
 /// Counts what goes through.
@@ -504,35 +329,6 @@ mod tests {
             writer.add("a", super::super::MAX_ZIP + 1, &mut io::empty()),
             Err(ZipError::TooLarge { .. })
         ));
-    }
-
-    #[test]
-    fn more_entries_than_16_bits_count() {
-        let mut entries = Vec::new();
-        let mut bytes = Vec::new();
-        for i in 0..70_000_u32 {
-            let name = format!("example.com/m@v1.0.0/{i}");
-            let header = bytes.len() as u32;
-            bytes.extend(b"PK\x03\x04");
-            put16(&mut bytes, [VERSION, flags(&name), 8, 0, DATE]);
-            put32(&mut bytes, [0, 0, 0]);
-            put16(&mut bytes, [len16(&name).unwrap(), 0]);
-            bytes.extend(name.as_bytes());
-            bytes.extend(b"\x03\0PK\x07\x08");
-            put32(&mut bytes, [0, 2, 0]);
-            entries.push(Written { name, crc: 0, packed: 2, unpacked: 0, header });
-        }
-        for count in [65_534, 65_535, 65_536, 70_000] {
-            let mut bytes = bytes.clone();
-            let start = bytes.len() as u32;
-            for entry in &entries[..count] {
-                bytes.extend(directory_record(entry).unwrap());
-            }
-            let len = bytes.len() as u32 - start;
-            bytes.extend(end_record(count, len, start));
-            let archive = crate::zip::Archive::open(&bytes).unwrap();
-            assert_eq!(archive.len(), count);
-        }
     }
 
     proptest! {
