@@ -6,6 +6,7 @@
 //! sees only the [`Stream`].
 
 pub mod dial;
+pub mod dns;
 pub mod listen;
 pub mod proxy_protocol;
 mod stream;

@@ -10,6 +10,7 @@ pub mod client;
 mod client_auth;
 mod fault;
 mod identity;
+pub mod inspect;
 mod parameters;
 pub mod server;
 mod subject;

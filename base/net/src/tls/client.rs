@@ -146,7 +146,7 @@ pub async fn connect(
     Ok((Stream::client_tls(tls), alpn))
 }
 
-fn parse_name(name: &str) -> Option<ServerName<'static>> {
+pub(super) fn parse_name(name: &str) -> Option<ServerName<'static>> {
     let bare = name.strip_prefix('[').and_then(|n| n.strip_suffix(']')).unwrap_or(name);
     ServerName::try_from(bare.strip_suffix('.').unwrap_or(bare).to_owned()).ok()
 }
@@ -187,7 +187,7 @@ fn system_roots() -> Arc<RootCertStore> {
 
 /// Verifies a server: its chain, its name, and what the transport pins.
 #[derive(Debug)]
-struct PeerVerifier {
+pub(super) struct PeerVerifier {
     provider: Arc<CryptoProvider>,
     roots: Arc<RootCertStore>,
     check_chain: bool,
@@ -197,7 +197,7 @@ struct PeerVerifier {
 }
 
 impl PeerVerifier {
-    fn new(
+    pub(super) fn new(
         input: &ClientTlsInput,
         anchors: Anchors,
         provider: &Arc<CryptoProvider>,

@@ -126,8 +126,8 @@ pub(super) struct LeafFacts {
     pub(super) names: Vec<Box<str>>,
     pub(super) ips: Vec<IpAddr>,
     serial: String,
-    not_before: i64,
-    not_after: i64,
+    pub(super) not_before: i64,
+    pub(super) not_after: i64,
 }
 
 impl LeafFacts {

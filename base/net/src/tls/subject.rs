@@ -1,7 +1,7 @@
-//! The subject of a client certificate as text.
+//! The names in a certificate as text.
 
 use rustls_pki_types::CertificateDer;
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
 
 /// Attributes with short names, in the order in which Go writes them (RFC 4514, most specific first).
 const NAMED: &[(&str, &str)] = &[
@@ -22,12 +22,21 @@ const SINGLE: &[&str] = &["SERIALNUMBER", "CN"];
 #[must_use]
 pub fn subject(certificate: &CertificateDer<'_>) -> Option<String> {
     let (_, x509) = X509Certificate::from_der(certificate).ok()?;
-    let attributes: Vec<(String, &str)> = x509
-        .subject()
+    Some(text(x509.subject()))
+}
+
+/// The issuer, written like [`subject`].
+pub(super) fn issuer(certificate: &CertificateDer<'_>) -> Option<String> {
+    let (_, x509) = X509Certificate::from_der(certificate).ok()?;
+    Some(text(x509.issuer()))
+}
+
+fn text(name: &X509Name<'_>) -> String {
+    let attributes: Vec<(String, &str)> = name
         .iter_attributes()
         .filter_map(|attribute| Some((attribute.attr_type().to_id_string(), attribute.as_str().ok()?)))
         .collect();
-    Some(render(&attributes))
+    render(&attributes)
 }
 
 fn render(attributes: &[(String, &str)]) -> String {

@@ -4,4 +4,5 @@
 
 mod authority;
 mod tls_client;
+mod tls_inspect;
 mod tls_server;
