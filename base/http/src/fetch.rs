@@ -32,7 +32,8 @@ use url::{Position, Url};
 pub use download::Download;
 pub use error::{FetchError, Hop, Kind, Phase};
 pub use options::{
-    Credentials, FetchOptions, FetchTls, Inflation, MinSpeed, ProxyChoice, RedirectPolicy, Redirects, Timeouts,
+    Credentials, FetchOptions, FetchTls, Inflation, MinSpeed, ProxyChoice, RedirectPolicy, Redirects,
+    Timeouts,
 };
 pub use redact::redact;
 pub use retry::{Document, RetryPolicy, is_retryable_status};
@@ -172,9 +173,8 @@ impl Fetcher {
             .map_err(|problem| BadFetchOptions::Tls(problem.message))?;
         let netrc = if options.netrc { Netrc::load() } else { Netrc::default() };
         let transport = || transport(&tls, &options);
-        let via = |proxy: &Option<Arc<Proxy>>| {
-            proxy.as_ref().map(|proxy| Via::new(proxy, &transport)).transpose()
-        };
+        let via =
+            |proxy: &Option<Arc<Proxy>>| proxy.as_ref().map(|proxy| Via::new(proxy, &transport)).transpose();
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         Ok(Fetcher(Arc::new(Engine {
             keys: Keys { given: options.credentials.clone(), netrc },
@@ -256,7 +256,8 @@ impl Engine {
         let mut request = Request::new(Method::GET, uri, Arc::clone(&self.conn));
         request.headers = journey.headers.clone();
         let authority = &url[Position::BeforeHost..Position::AfterPort];
-        let host = HeaderValue::from_str(authority).map_err(|_| bad_url("a host that no header can carry"))?;
+        let host =
+            HeaderValue::from_str(authority).map_err(|_| bad_url("a host that no header can carry"))?;
         request.headers.insert(header::HOST, host);
         if let Some(value) = proxy_authorization {
             request.headers.insert(header::PROXY_AUTHORIZATION, value.clone());
@@ -273,7 +274,11 @@ impl Engine {
         };
         let response = answered.map_err(|failed| FetchError::before_head(&failed.error))?;
         if response.tunnel.is_some() {
-            return Err(FetchError::new(Phase::Protocol, Kind::Malformed, "an upgrade that nobody asked for"));
+            return Err(FetchError::new(
+                Phase::Protocol,
+                Kind::Malformed,
+                "an upgrade that nobody asked for",
+            ));
         }
         Ok((response, peer.0.get().copied()))
     }
@@ -311,11 +316,10 @@ impl Engine {
         let Journey { url, hops, deadline, .. } = journey;
         let Response { status, mut headers, body, .. } = response;
         let FetchOptions { timeouts, min_speed, inflation, .. } = &self.options;
-        let terms =
-            Terms { idle: timeouts.idle, min_speed: *min_speed, deadline, inflation: *inflation };
+        let terms = Terms { idle: timeouts.idle, min_speed: *min_speed, deadline, inflation: *inflation };
         let from = (redact(&url), hops.clone());
-        let body = Download::new(body, status, &mut headers, &terms, from)
-            .map_err(|error| error.at(&url, &hops))?;
+        let body =
+            Download::new(body, status, &mut headers, &terms, from).map_err(|error| error.at(&url, &hops))?;
         Ok(Fetched { status, headers, body, url, hops, first_byte, peer, attempts: 1 })
     }
 }

@@ -3,8 +3,8 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -77,14 +77,18 @@ pub(super) async fn send_on(
     let back = Arc::clone(host);
     let result = {
         // In one place, for both ways to wait for it.
-        let mut exchange = pin!(connection.exchange(
-            &request.method,
-            absolute.as_deref().unwrap_or_else(|| request.uri.path_and_query().map_or("/", |path| path.as_str())),
-            &request.headers,
-            body,
-            request.interim.as_deref(),
-            move |connection| back.keep_idle(connection),
-        ));
+        let mut exchange = pin!(
+            connection.exchange(
+                &request.method,
+                absolute
+                    .as_deref()
+                    .unwrap_or_else(|| request.uri.path_and_query().map_or("/", |path| path.as_str())),
+                &request.headers,
+                body,
+                request.interim.as_deref(),
+                move |connection| back.keep_idle(connection),
+            )
+        );
         match out {
             None => exchange.await,
             Some(out) => {

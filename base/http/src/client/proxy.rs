@@ -58,7 +58,8 @@ impl Proxy {
     pub fn as_target(&self) -> Result<Target, BadTarget> {
         let scheme = if self.tls { "https" } else { "http" };
         let Proxy { host, port, .. } = self;
-        let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let authority =
+            if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         Target::parse(&format!("{scheme}://{authority}"))
     }
 

@@ -21,8 +21,7 @@ pub(super) struct Keys {
 impl Keys {
     /// The value of `authorization` for `url`: of the URL itself, of the headers, configured for the host, or of netrc.
     pub(super) fn choose(&self, url: &Url, headers: &HeaderMap) -> Result<Option<HeaderValue>, FetchError> {
-        let explicit =
-            crate::client::basic_of(url).or_else(|| headers.get(header::AUTHORIZATION).cloned());
+        let explicit = crate::client::basic_of(url).or_else(|| headers.get(header::AUTHORIZATION).cloned());
         if !is_confidential(url) {
             let refused = "credentials would go out in the clear";
             return match explicit {

@@ -318,8 +318,10 @@ fn coding(status: StatusCode, headers: &HeaderMap) -> Result<bool, FetchError> {
                     is_gzip = true;
                 }
                 coding => {
-                    let cause =
-                        format!("a content-encoding that nobody asked for: {:?}", coding.escape_ascii().to_string());
+                    let cause = format!(
+                        "a content-encoding that nobody asked for: {:?}",
+                        coding.escape_ascii().to_string()
+                    );
                     return Err(FetchError::new(Phase::Protocol, Kind::BadEncoding, cause));
                 }
             }

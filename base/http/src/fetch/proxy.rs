@@ -27,7 +27,11 @@ enum Exception {
     Net(IpNet),
     Ip(IpAddr, Option<u16>),
     /// A name with a leading dot for what is below it, and whether the name itself is meant too.
-    Domain { suffix: String, itself: bool, port: Option<u16> },
+    Domain {
+        suffix: String,
+        itself: bool,
+        port: Option<u16>,
+    },
 }
 
 impl ProxyRules {
@@ -36,7 +40,12 @@ impl ProxyRules {
             ProxyChoice::Direct => Ok(ProxyRules::default()),
             ProxyChoice::Url(url) => {
                 let proxy = Arc::new(Proxy::parse(url).map_err(|bad| bad.to_string())?);
-                Ok(ProxyRules { http: Some(Arc::clone(&proxy)), https: Some(proxy), for_all: true, ..Self::default() })
+                Ok(ProxyRules {
+                    http: Some(Arc::clone(&proxy)),
+                    https: Some(proxy),
+                    for_all: true,
+                    ..Self::default()
+                })
             }
             ProxyChoice::FromEnvironment => Self::from_variables(|name| std::env::var(name).ok()),
         }
@@ -47,7 +56,8 @@ impl ProxyRules {
             let value = look_up(upper).filter(|value| !value.is_empty());
             value.or_else(|| look_up(&upper.to_ascii_lowercase()).filter(|value| !value.is_empty()))
         };
-        let proxy = |name: &str| either(name).map(|value| parse(&value).map_err(|bad| format!("{name}: {bad}")));
+        let proxy =
+            |name: &str| either(name).map(|value| parse(&value).map_err(|bad| format!("{name}: {bad}")));
         // Under CGI a request header `Proxy` becomes HTTP_PROXY.
         let is_cgi = look_up("REQUEST_METHOD").is_some_and(|value| !value.is_empty());
         Ok(ProxyRules {

@@ -23,7 +23,8 @@ pub(super) fn next(
     if policy == RedirectPolicy::Deny {
         return Err(refused("redirects are not followed"));
     }
-    let location = std::str::from_utf8(location.as_bytes()).map_err(|_| refused("the location is not text"))?;
+    let location =
+        std::str::from_utf8(location.as_bytes()).map_err(|_| refused("the location is not text"))?;
     let mut to = from.join(location).map_err(|error| refused(format!("the location is no URL: {error}")))?;
     to.set_fragment(None);
     // Nobody but our own configuration tells us whom to be.

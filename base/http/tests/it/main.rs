@@ -9,6 +9,12 @@ mod client_peers;
 #[cfg(test)]
 mod client_tls;
 #[cfg(test)]
+mod fetch;
+#[cfg(test)]
+mod fetch_peers;
+#[cfg(test)]
+mod fetch_trust;
+#[cfg(test)]
 mod h1_client;
 #[cfg(test)]
 mod h1_differential;

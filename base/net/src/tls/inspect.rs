@@ -113,7 +113,11 @@ pub async fn inspect(
     Ok(Inspection {
         peer,
         chain: session.peer_certificates().unwrap_or_default().iter().map(show).collect(),
-        protocol: session.protocol_version().and_then(|version| version.as_str()).map(spell).unwrap_or_default(),
+        protocol: session
+            .protocol_version()
+            .and_then(|version| version.as_str())
+            .map(spell)
+            .unwrap_or_default(),
         cipher: session
             .negotiated_cipher_suite()
             .and_then(|suite| suite.suite().as_str())

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use fairlead_net::Stream;
 use fairlead_net::dial::Limits as DialLimits;
-use fairlead_net::tls::server::{ServerTls, ServerTlsInput, accept};
 use fairlead_net::tls::inspect::{InspectError, Inspection, Limits, inspect};
+use fairlead_net::tls::server::{ServerTls, ServerTlsInput, accept};
 use fairlead_net::tls::{CertificateFault, CertificateInput, Pem};
 use tokio::net::TcpListener;
 
