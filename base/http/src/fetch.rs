@@ -174,7 +174,7 @@ impl Fetcher {
         let netrc = if options.netrc { Netrc::load() } else { Netrc::default() };
         let transport = || transport(&tls, &options);
         let via =
-            |proxy: &Option<Arc<Proxy>>| proxy.as_ref().map(|proxy| Via::new(proxy, &transport)).transpose();
+            |proxy: &Option<Arc<Proxy>>| proxy.as_ref().map(|proxy| Via::new(proxy, transport)).transpose();
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         Ok(Fetcher(Arc::new(Engine {
             keys: Keys { given: options.credentials.clone(), netrc },
