@@ -9,16 +9,21 @@
 //! against the checksum database; [`environment`] says how Go's own variables really interact.
 
 pub mod codes;
+pub mod direct;
+pub mod environment;
 pub mod failure;
 pub mod goenv;
 pub mod gosum;
 pub mod list;
 pub mod metrics;
 pub mod proof;
+pub mod serve;
 pub mod settings;
 pub mod source;
+pub mod tenants;
 pub mod wanted;
 
 pub use failure::{Cause, Failure};
+pub use serve::Mirror;
 pub use settings::Settings;
 pub use wanted::Wanted;

@@ -138,9 +138,9 @@ impl Prover {
         h1: &H1,
     ) -> Result<ProvedBy, Failure> {
         let text = h1.to_string();
-        let mut pinned = self.pins.hashes(module, kind).filter(|hash| hash.starts_with("h1:")).peekable();
-        if pinned.peek().is_some() {
-            let expected: Vec<&str> = pinned.collect();
+        let expected: Vec<&str> =
+            self.pins.hashes(module, kind).filter(|hash| hash.starts_with("h1:")).collect();
+        if !expected.is_empty() {
             return match expected.contains(&text.as_str()) {
                 true => Ok(ProvedBy::GoSum),
                 false => Err(mismatch(module, kind, &text, &expected.join(", "), "go.sum")),
