@@ -64,10 +64,11 @@ pub(crate) fn snapshot(loaded: Loaded, dynamic: &[PathBuf]) -> anyhow::Result<(A
         let name = if providers.is_empty() && place == 0 { "file" } else { "more" };
         providers.push((name, message.dynamic));
     }
+    let systems: Vec<&'static str> = loaded.mirror.iter().map(|_| "mirror").collect();
     let statics = Arc::new(loaded.statics);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let _inside = runtime.enter();
-    let snapshot = offline::snapshot(&statics, &providers, &[], findings);
+    let snapshot = offline::snapshot(&statics, &providers, &systems, findings);
     Ok((statics, snapshot))
 }
 
@@ -136,7 +137,7 @@ pub(crate) fn any_entry_point(dynamic: &[PathBuf]) -> Loaded {
     if statics.entry_points.is_empty() {
         statics.entry_points.insert("web".into(), EntryPoint::default());
     }
-    Loaded { statics, findings: Findings::new(), declared: true }
+    Loaded { statics, mirror: None, findings: Findings::new(), declared: true }
 }
 
 fn print(findings: &Findings, format: Format) -> anyhow::Result<()> {

@@ -20,13 +20,14 @@ fairlead_diag::codes! {
 
 /// Every code of every system, sorted.
 pub(crate) fn catalogue() -> Vec<&'static Code> {
-    let tables: [&[&'static Code]; 6] = [
+    let tables: [&[&'static Code]; 7] = [
         ALL,
         fairlead_conf::codes::ALL,
         fairlead_model::codes::ALL,
         fairlead_provider::codes::ALL,
         fairlead_middleware::codes::ALL,
         fairlead_gateway::codes::ALL,
+        fairlead_mirror::codes::ALL,
     ];
     let mut all: Vec<&'static Code> = tables.concat();
     all.sort_by_key(|code| code.id);

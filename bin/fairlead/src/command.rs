@@ -38,6 +38,8 @@ pub(crate) enum Command {
     /// Say for each router whether a request would match, and which predicate fails first
     #[command(name = "explain-request")]
     ExplainRequest(ExplainRequest),
+    /// Check Go module mirrors, prove a go.sum, and serve a verified, caching GOPROXY
+    Mirror(crate::mirror::Mirror),
     /// Print a completion script for a shell
     Completions(Completions),
     /// Print the version

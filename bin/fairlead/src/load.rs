@@ -4,8 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fairlead_conf::Node;
+use fairlead_conf::{Node, Value};
 use fairlead_diag::{Finding, Findings, Origin};
+use fairlead_mirror as mirror;
 use fairlead_model::not_yet;
 use fairlead_model::statics::Static;
 
@@ -19,8 +20,10 @@ pub(crate) const DYNAMIC_KEYS: [&str; 4] = ["http", "tcp", "udp", "tls"];
 
 /// A static configuration with where it came from.
 pub(crate) struct Loaded {
-    /// The options.
+    /// The options of the gateway.
     pub statics: Static,
+    /// The `mirror` section, when there is one.
+    pub mirror: Option<mirror::Settings>,
     /// Everything that was found.
     pub findings: Findings,
     /// Whether anything was declared at all.
@@ -63,6 +66,7 @@ pub(crate) fn from_node(node: Node) -> Loaded {
 }
 
 fn finish(node: Result<Node, Findings>, mut findings: Findings) -> Loaded {
+    let mut mirror = None;
     let statics = match node {
         Ok(node) if is_dynamic(&node) => {
             let message = "this is a dynamic configuration, and a static one is wanted here";
@@ -73,7 +77,9 @@ fn finish(node: Result<Node, Findings>, mut findings: Findings) -> Loaded {
             );
             None
         }
-        Ok(node) => {
+        Ok(mut node) => {
+            mirror = take_section(&mut node, "mirror")
+                .and_then(|section| mirror::Settings::decode(&section, &mut findings));
             let statics = Static::decode(&node, &mut findings);
             findings.extend(not_yet::findings_static(&node));
             statics
@@ -83,7 +89,21 @@ fn finish(node: Result<Node, Findings>, mut findings: Findings) -> Loaded {
             None
         }
     };
-    Loaded { statics: statics.unwrap_or_default(), findings, declared: true }
+    Loaded { statics: statics.unwrap_or_default(), mirror, findings, declared: true }
+}
+
+/// Takes the section of another system out of the tree: the gateway does not know it. `false` switches it off.
+fn take_section(node: &mut Node, key: &str) -> Option<Node> {
+    let Value::Map(entries) = &mut node.value else { return None };
+    let place = entries.iter().position(|entry| entry.key.eq_ignore_ascii_case(key))?;
+    let mut section = entries.remove(place).node;
+    match section.text() {
+        Some("false") => return None,
+        Some("true" | "") => section.value = Value::Map(Vec::new()),
+        _ if section.value == Value::Null => section.value = Value::Map(Vec::new()),
+        _ => {}
+    }
+    Some(section)
 }
 
 /// Whether a tree has the sections of a dynamic configuration and none of a static one.

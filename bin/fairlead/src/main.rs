@@ -3,10 +3,12 @@
 mod check;
 mod codes;
 mod command;
+mod embedded;
 mod explain;
 mod healthcheck;
 mod help;
 mod load;
+mod mirror;
 mod run;
 mod up;
 
@@ -22,13 +24,18 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     fairlead_rt::limits::keep_small_pages();
-    let done = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let done = match cli.command {
         Command::Up(options) => up::run(&options),
         Command::Gateway(options) => run::gateway(&options.arguments),
         Command::Healthcheck(options) => healthcheck::run(&options.arguments),
         Command::Check(options) => check::run(&options),
         Command::Explain(options) => codes::explain(&options),
         Command::ExplainRequest(options) => explain::run(&options),
+        Command::Mirror(options) => return mirror::run(&options),
         Command::Completions(options) => command::completions(options.shell),
         Command::Version => command::version(),
     };
@@ -38,6 +45,17 @@ fn main() -> ExitCode {
         }
         ExitCode::FAILURE
     })
+}
+
+/// Prints help or what is wrong with the command line. Wrong usage is 2, as with most programs, but 64 for `mirror`, whose 2 has
+/// another meaning.
+fn usage(error: &clap::Error) -> ExitCode {
+    // A closed output is no reason to fail.
+    let _ = error.print();
+    match error.exit_code() {
+        2 if std::env::args().nth(1).is_some_and(|word| word == "mirror") => ExitCode::from(mirror::USAGE),
+        code => u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from),
+    }
 }
 
 /// Whether nobody reads our output any more, as behind `| head`.

@@ -2,11 +2,13 @@
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use fairlead_diag::render::{self, TextStyle};
 use fairlead_diag::{Findings, Severity};
-use fairlead_gateway::{Gateway, Setup};
+use fairlead_gateway::{Gateway, Setup, System};
+use fairlead_mirror::Mirror;
 use fairlead_model::statics::{LogFormat, Static};
 use fairlead_provider::{FileOptions, FileProvider, Provider, Reload};
 use fairlead_rt::Shutdown;
@@ -39,7 +41,7 @@ pub(crate) fn refuse(findings: &Findings) -> bool {
 
 /// Serves until the process is asked to stop.
 pub(crate) fn serve(
-    loaded: Loaded,
+    mut loaded: Loaded,
     mut providers: Vec<Box<dyn Provider>>,
     started: impl FnOnce(&Gateway),
 ) -> anyhow::Result<ExitCode> {
@@ -61,11 +63,22 @@ pub(crate) fn serve(
             reload
         });
         let metrics = fairlead_gateway::metrics(&loaded.statics);
+        let mirror = match loaded.mirror.map(|settings| Mirror::start(&settings, &metrics, &shutdown)) {
+            Some(Ok(mirror)) => Some(mirror),
+            Some(Err(findings)) => {
+                refuse(&findings);
+                return Ok(ExitCode::FAILURE);
+            }
+            None => None,
+        };
+        if let Some(mirror) = &mirror {
+            loaded.findings.extend(mirror.findings().iter().cloned());
+        }
         let setup = Setup {
             statics: loaded.statics,
             findings: loaded.findings,
             providers,
-            systems: Vec::new(),
+            systems: mirror.into_iter().map(system).collect(),
             metrics,
             workers: workers(),
             shutdown: shutdown.clone(),
@@ -87,6 +100,19 @@ pub(crate) fn serve(
         gateway.run().await;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// The mirror as a service of the gateway.
+fn system(mirror: Arc<Mirror>) -> System {
+    System { name: "mirror", service: mirror, api: None }
+}
+
+/// The embedded provider is not one that a static configuration can name, so its absence there is no finding.
+pub(crate) fn without_provider_warning(mut loaded: Loaded) -> Loaded {
+    let findings = std::mem::take(&mut loaded.findings).into_iter();
+    loaded.findings =
+        findings.filter(|finding| *finding.code != fairlead_model::codes::NO_PROVIDER).collect();
+    loaded
 }
 
 /// SIGHUP reads the file provider's files again, SIGUSR1 opens the access log anew.

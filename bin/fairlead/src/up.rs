@@ -2,18 +2,14 @@
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use fairlead_diag::Findings;
 use fairlead_gateway::Gateway;
-use fairlead_http::BoxFuture;
-use fairlead_model::dynamic::Dynamic;
 use fairlead_model::statics::{Log, LogLevel, Static};
-use fairlead_provider::{Message, Provider};
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use fairlead_provider::Provider;
 
 use crate::command::Up;
+use crate::embedded::Embedded;
 use crate::load::{self, Loaded};
 use crate::run;
 
@@ -29,7 +25,10 @@ pub(crate) fn run(options: &Up) -> anyhow::Result<ExitCode> {
         None => {
             let node =
                 fairlead_conf::yaml::parse(STATIC, "embedded").map_err(|f| anyhow::anyhow!(f.message))?;
-            (without_provider_warning(load::from_node(node)), vec![Box::new(Embedded::new()?)])
+            (
+                run::without_provider_warning(load::from_node(node)),
+                vec![Box::new(Embedded::new("up", DYNAMIC)?)],
+            )
         }
     };
     if run::refuse(&loaded.findings) {
@@ -43,14 +42,6 @@ pub(crate) fn run(options: &Up) -> anyhow::Result<ExitCode> {
         // A closed standard output is no reason to stop serving.
         let _ = greet(gateway, own);
     })
-}
-
-/// The embedded provider is not one that a static configuration can name, so its absence there is no finding.
-fn without_provider_warning(mut loaded: Loaded) -> Loaded {
-    let findings = std::mem::take(&mut loaded.findings).into_iter();
-    loaded.findings =
-        findings.filter(|finding| *finding.code != fairlead_model::codes::NO_PROVIDER).collect();
-    loaded
 }
 
 /// Says what is listening where, and what to try first.
@@ -67,6 +58,10 @@ fn greet(gateway: &Gateway, own: bool) -> std::io::Result<()> {
     if let (true, Some(web), Some(api)) = (own, port("web"), port("traefik")) {
         writeln!(out, "\nTry:")?;
         writeln!(out, "  curl http://localhost:{web}/                      whoami, through the router")?;
+        writeln!(
+            out,
+            "  GOPROXY=http://localhost:{web}/goproxy go mod download   modules, proved and cached"
+        )?;
         writeln!(out, "  curl http://localhost:{api}/api/overview          what runs")?;
         writeln!(
             out,
@@ -82,36 +77,6 @@ fn uses(statics: &Static, name: &str) -> &'static str {
     if internal { "   API, ping, metrics" } else { "" }
 }
 
-/// The provider of the embedded dynamic configuration.
-struct Embedded {
-    dynamic: Arc<Dynamic>,
-}
-
-impl Embedded {
-    fn new() -> anyhow::Result<Self> {
-        let mut findings = Findings::new();
-        let node = fairlead_conf::yaml::parse(DYNAMIC, "embedded").map_err(|f| anyhow::anyhow!(f.message))?;
-        let dynamic = Arc::new(Dynamic::decode(&node, &mut findings));
-        anyhow::ensure!(!findings.has_errors(), "the embedded configuration is broken");
-        Ok(Embedded { dynamic })
-    }
-}
-
-impl Provider for Embedded {
-    fn name(&self) -> &str {
-        "up"
-    }
-
-    fn run(self: Box<Self>, out: mpsc::Sender<Message>, stop: CancellationToken) -> BoxFuture<'static, ()> {
-        Box::pin(async move {
-            let message = Message { provider: "up".into(), dynamic: self.dynamic, findings: Findings::new() };
-            // Nobody listens any more only when the gateway is stopping.
-            let _ = out.send(message).await;
-            stop.cancelled().await;
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,8 +84,8 @@ mod tests {
     #[test]
     fn the_embedded_configuration_has_no_findings() {
         let node = fairlead_conf::yaml::parse(STATIC, "embedded").unwrap();
-        let loaded = without_provider_warning(load::from_node(node));
+        let loaded = run::without_provider_warning(load::from_node(node));
         assert!(loaded.findings.is_empty(), "{:?}", loaded.findings);
-        assert!(Embedded::new().is_ok());
+        assert!(Embedded::new("up", DYNAMIC).is_ok());
     }
 }

@@ -131,26 +131,37 @@ pub async fn verify(
     all.into_iter().map(|(_, checked)| checked).collect()
 }
 
-/// Findings of everything that is not as it should be.
+/// Findings of everything that is not as it should be. Lines for which nobody answered share one: it is one failure.
 #[must_use]
 pub fn findings(checked: &[Checked]) -> Findings {
-    checked.iter().filter_map(finding).collect()
+    let mut findings: Findings = checked.iter().filter_map(finding).collect();
+    let unreachable = |checked: &&Checked| matches!(checked.verdict, Verdict::Unreachable { .. });
+    let mut lines = checked.iter().filter(unreachable);
+    if let Some(first) = lines.next() {
+        let Verdict::Unreachable { why } = &first.verdict else { return findings };
+        let others = lines.count();
+        let message = match others {
+            0 => why.clone(),
+            others => format!("{why} (and {others} more lines)"),
+        };
+        findings.push(Finding::new(&codes::SUM_UNREACHABLE, message).at(&at(&first.file, first.line)));
+    }
+    findings
 }
 
 fn finding(checked: &Checked) -> Option<Finding> {
     let Checked { file, line, module, version, hash, verdict } = checked;
     let (code, message) = match verdict {
-        Verdict::Proved | Verdict::Private => return None,
+        Verdict::Proved | Verdict::Private | Verdict::Unreachable { .. } => return None,
         Verdict::Mismatch { expected } => (
             &codes::SUM_MISMATCH,
             format!("{module} {version}: go.sum has {hash}, the checksum database has {expected}"),
         ),
-        Verdict::Absent { why } => (&codes::SUM_ABSENT, format!("{module} {version}: {why}")),
+        Verdict::Absent { why } => (&codes::SUM_ABSENT, why.clone()),
         Verdict::OtherAlgorithm => {
             (&codes::SUM_ALGORITHM, format!("{module} {version}: {hash} cannot be compared"))
         }
-        Verdict::Unreachable { why } => (&codes::SUM_UNREACHABLE, format!("{module} {version}: {why}")),
-        Verdict::Untrusted { why } => (&codes::SUMDB_UNTRUSTED, format!("{module} {version}: {why}")),
+        Verdict::Untrusted { why } => (&codes::SUMDB_UNTRUSTED, why.clone()),
     };
     Some(Finding::new(code, message).at(&at(file, *line)).about(format!("{module} {version}")))
 }
@@ -173,7 +184,7 @@ async fn verdicts(module: &Module, lines: &[(usize, &Line)], guard: &Guard) -> V
         _ if line.algorithm() != "h1" => Verdict::OtherAlgorithm,
         Some(expected) if expected == line.hash => Verdict::Proved,
         Some(expected) => Verdict::Mismatch { expected: expected.to_owned() },
-        None => Verdict::Absent { why: "the checksum database has no such line".to_owned() },
+        None => Verdict::Absent { why: format!("{module}: {} has no line about this file", database.name()) },
     };
     lines.iter().map(|(_, line)| verdict(line)).collect()
 }

@@ -8,6 +8,7 @@
 //! **Checking.** [`check`] probes mirrors layer by layer and says what state they are in and why; [`gosum`] proves a go.sum
 //! against the checksum database; [`environment`] says how Go's own variables really interact.
 
+pub mod admin;
 pub mod codes;
 pub mod direct;
 pub mod environment;
@@ -16,11 +17,13 @@ pub mod goenv;
 pub mod gosum;
 pub mod list;
 pub mod metrics;
+pub mod prefetch;
 pub mod proof;
 pub mod serve;
 pub mod settings;
 pub mod source;
 pub mod tenants;
+pub mod usage;
 pub mod wanted;
 
 pub use failure::{Cause, Failure};
