@@ -125,7 +125,7 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, see
         .await;
 }
 
-fn tls_config(identity: &Identity, clients: Option<&Ca>) -> ServerConfig {
+pub(crate) fn tls_config(identity: &Identity, clients: Option<&Ca>) -> ServerConfig {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let chain: Vec<_> =
         CertificateDer::pem_slice_iter(identity.cert.as_bytes()).collect::<Result<_, _>>().unwrap();

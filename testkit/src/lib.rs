@@ -2,7 +2,7 @@
 //!
 //! Every peer listens on a free port of 127.0.0.1, runs on a thread of its own, and stops when it is dropped, so that
 //! tests need no runtime and share nothing. A [`Backend`] is a well-behaved HTTP server whose path says what it does;
-//! a [`RawBackend`] plays bytes, however wrong they are. [`Ca`] issues certificates, [`Dir`] holds files that are
+//! a [`RawBackend`] plays bytes, however wrong they are; a [`goproxy::Upstream`] serves Go modules, and misbehaves as told. [`Ca`] issues certificates, [`Dir`] holds files that are
 //! written atomically, and [`exchange`] sends whatever bytes a test wants to send.
 
 #![expect(
@@ -16,6 +16,7 @@ mod behaviour;
 mod ca;
 mod dir;
 mod exchange;
+pub mod goproxy;
 mod peer;
 mod port;
 mod raw;
