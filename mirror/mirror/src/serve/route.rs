@@ -20,10 +20,10 @@ use crate::{Cause, Failure, Wanted};
 /// One route.
 pub struct Route {
     /// Its place among the routes, for keys.
-    pub(super) number: u32,
+    pub(crate) number: u32,
     pub(super) name: Arc<str>,
-    pub(super) public_legs: Vec<Leg>,
-    pub(super) private_legs: Vec<Leg>,
+    pub(crate) public_legs: Vec<Leg>,
+    pub(crate) private_legs: Vec<Leg>,
     pub(super) private: Patterns,
     pub(super) guard: Guard,
     /// What its checksum database proves is proved for all.
