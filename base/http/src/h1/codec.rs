@@ -8,6 +8,7 @@
 mod body;
 mod encode;
 mod head;
+mod names;
 mod request;
 mod response;
 

@@ -6,7 +6,7 @@
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 
-use super::{Reject, body, head};
+use super::{Reject, body, head, names};
 use crate::server::date;
 
 /// What the end of every chunk is.
@@ -219,13 +219,18 @@ fn reason(status: StatusCode) -> &'static str {
 }
 
 fn field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
-    canonical_name(out, name.as_str().as_bytes());
-    out.extend_from_slice(b": ");
+    match names::written(name) {
+        Some(start) => out.extend_from_slice(start),
+        None => {
+            canonical_name(out, name.as_str().as_bytes());
+            out.extend_from_slice(b": ");
+        }
+    }
     out.extend_from_slice(value.as_bytes());
     out.extend_from_slice(b"\r\n");
 }
 
-fn canonical_name(out: &mut Vec<u8>, name: &[u8]) {
+pub(super) fn canonical_name(out: &mut Vec<u8>, name: &[u8]) {
     let start = out.len();
     out.extend_from_slice(name);
     let written = &mut out[start..];

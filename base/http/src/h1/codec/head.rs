@@ -3,8 +3,10 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use memchr::memmem;
+
+use super::names;
 
 /// How a head of at least one line ends.
 static END: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"\r\n\r\n"));
@@ -103,10 +105,12 @@ impl<'a> Lines<'a> {
 
 /// A field line split into name and value. `None` for anything that is not exactly `token ":" OWS value OWS` with a
 /// value of visible characters, spaces and tabs: folded lines, spaces before the colon, control characters.
+#[inline]
 pub(super) fn field(head: &Bytes, line: std::ops::Range<usize>) -> Option<(HeaderName, HeaderValue)> {
     let text = &head[line.clone()];
     let colon = memchr::memchr(b':', text)?;
-    let name = name(&text[..colon])?;
+    let name = &text[..colon];
+    let name = names::recognised(name).or_else(|| HeaderName::from_bytes(name).ok())?;
     let (mut start, mut end) = (line.start + colon + 1, line.end);
     while start < end && is_space(head[start]) {
         start += 1;
@@ -116,33 +120,6 @@ pub(super) fn field(head: &Bytes, line: std::ops::Range<usize>) -> Option<(Heade
     }
     let value = HeaderValue::from_maybe_shared(head.slice(start..end)).ok()?;
     Some((name, value))
-}
-
-/// The name that `text` spells. What nearly everybody sends is recognised at once, without folding its case.
-fn name(text: &[u8]) -> Option<HeaderName> {
-    Some(match text {
-        b"Host" | b"host" => header::HOST,
-        b"User-Agent" | b"user-agent" => header::USER_AGENT,
-        b"Accept" | b"accept" => header::ACCEPT,
-        b"Accept-Encoding" | b"accept-encoding" => header::ACCEPT_ENCODING,
-        b"Accept-Language" | b"accept-language" => header::ACCEPT_LANGUAGE,
-        b"Cookie" | b"cookie" => header::COOKIE,
-        b"Cache-Control" | b"cache-control" => header::CACHE_CONTROL,
-        b"Connection" | b"connection" => header::CONNECTION,
-        b"Authorization" | b"authorization" => header::AUTHORIZATION,
-        b"Referer" | b"referer" => header::REFERER,
-        b"Origin" | b"origin" => header::ORIGIN,
-        b"Content-Type" | b"content-type" => header::CONTENT_TYPE,
-        b"Content-Length" | b"content-length" => header::CONTENT_LENGTH,
-        b"Transfer-Encoding" | b"transfer-encoding" => header::TRANSFER_ENCODING,
-        b"Date" | b"date" => header::DATE,
-        b"Server" | b"server" => header::SERVER,
-        b"Set-Cookie" | b"set-cookie" => header::SET_COOKIE,
-        b"Last-Modified" | b"last-modified" => header::LAST_MODIFIED,
-        b"Vary" | b"vary" => header::VARY,
-        b"ETag" | b"etag" => header::ETAG,
-        _ => return HeaderName::from_bytes(text).ok(),
-    })
 }
 
 /// Whether a comma-separated list names `token`, in any case.
@@ -168,23 +145,4 @@ pub(super) fn content_length(value: &HeaderValue) -> Option<u64> {
 
 fn is_space(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_what_they_spell() {
-        let names = "Host User-Agent Accept Accept-Encoding Accept-Language Cookie Cache-Control Connection \
-            Authorization Referer Origin Content-Type Content-Length Transfer-Encoding Date Server Set-Cookie \
-            Last-Modified Vary ETag X-Real-Ip";
-        for spelled in names.split(' ') {
-            let lower = spelled.to_ascii_lowercase();
-            for spelling in [spelled, &lower, &spelled.to_ascii_uppercase()] {
-                assert_eq!(name(spelling.as_bytes()).unwrap().as_str(), lower);
-            }
-        }
-        assert!(name(b"").is_none() && name(b"Host ").is_none());
-    }
 }
