@@ -211,17 +211,20 @@ fn remove_named_by_connection(headers: &mut HeaderMap, keeps: &[HeaderName]) {
 
 /// Headers that end here. `Trailer` stays: it announces what the body brings, and trailers are passed on.
 fn is_hop_by_hop(name: &HeaderName) -> bool {
-    matches!(
-        name.as_str(),
-        "connection"
-            | "proxy-connection"
-            | "keep-alive"
-            | "proxy-authenticate"
-            | "proxy-authorization"
-            | "te"
-            | "transfer-encoding"
-            | "upgrade"
-    )
+    match *name {
+        header::CONNECTION
+        | header::PROXY_AUTHENTICATE
+        | header::PROXY_AUTHORIZATION
+        | header::TE
+        | header::TRANSFER_ENCODING
+        | header::UPGRADE => true,
+        _ => is_old_connection_header(name),
+    }
+}
+
+/// What `Connection` was called, or told, by those who came before RFC 7230.
+pub(crate) fn is_old_connection_header(name: &HeaderName) -> bool {
+    matches!(name.as_str(), "keep-alive" | "proxy-connection")
 }
 
 fn remove_hop_by_hop(headers: &mut HeaderMap) {

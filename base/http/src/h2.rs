@@ -17,6 +17,7 @@ pub(crate) use incoming::Deadline;
 use http::HeaderMap;
 use http::header::{self, HeaderName};
 
+use crate::forward::is_old_connection_header;
 use crate::{Error, Fault};
 
 /// What one stream may hold that the socket has not taken yet. A peer that grants huge windows and does not read costs
@@ -30,16 +31,18 @@ const REMEMBERED_RESETS: usize = 64;
 const FORCED_RESETS: usize = 256;
 
 /// Headers of one connection, which HTTP/2 forbids (RFC 9113, 8.2.2).
-const CONNECTION_HEADERS: [HeaderName; 5] = [
-    header::CONNECTION,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-];
+fn is_connection_header(name: &HeaderName) -> bool {
+    match *name {
+        header::CONNECTION | header::TRANSFER_ENCODING | header::UPGRADE => true,
+        _ => is_old_connection_header(name),
+    }
+}
 
 /// Removes what HTTP/2 forbids: connection headers, and those that `connection` names.
 fn strip_connection_headers(headers: &mut HeaderMap) {
+    if !headers.keys().any(is_connection_header) {
+        return;
+    }
     if headers.contains_key(header::CONNECTION) {
         let named: Vec<HeaderName> = headers
             .get_all(header::CONNECTION)
@@ -52,7 +55,7 @@ fn strip_connection_headers(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    for name in &CONNECTION_HEADERS {
+    while let Some(name) = headers.keys().find(|name| is_connection_header(name)).cloned() {
         headers.remove(name);
     }
 }

@@ -1,14 +1,13 @@
 //! One stream of a client: its request, its handler, its answer.
 
-use std::future::poll_fn;
-use std::panic::AssertUnwindSafe;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use futures_util::FutureExt as _;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
 use http::header::{self, HeaderMap, HeaderValue};
@@ -19,13 +18,33 @@ use parking_lot::Mutex;
 use super::incoming::{Deadline, Incoming};
 use super::outgoing::Outgoing;
 use crate::server::date;
-use crate::{Body, Conn, Error, Fault, Handler, Interim, Request, Response, Sent, ServerOptions};
+use crate::{
+    Body, BoxFuture, Conn, Done, Error, Fault, Handler, Interim, Request, Response, Sent, ServerOptions,
+};
 
 /// What all streams of a connection share.
 pub(super) struct Shared {
     pub(super) conn: Arc<Conn>,
     pub(super) handler: Arc<dyn Handler>,
     pub(super) options: Arc<ServerOptions>,
+}
+
+/// One stream until its answer is out. It is kept small, as it is moved about: the request has gone to the handler, and
+/// the head of the response to the frame machine. Dropping it resets the stream.
+pub(super) struct Answer<'a> {
+    shared: &'a Shared,
+    exchange: Arc<Exchange>,
+    phase: Phase<'a>,
+    is_head: bool,
+    /// By when the answer must be out.
+    deadline: Deadline,
+}
+
+enum Phase<'a> {
+    /// The handler works.
+    Calling(BoxFuture<'a, Response>),
+    /// The body of the response goes out.
+    Sending(Outgoing, Option<Done>),
 }
 
 /// The answering half of a stream, open to interim responses until the final one.
@@ -35,35 +54,76 @@ struct Exchange {
     read: AtomicU64,
 }
 
-/// Serves one stream to its end. Dropping the future resets the stream.
-pub(super) async fn answer(
-    shared: Arc<Shared>,
+/// Calls the handler with the request of a stream; `None` when the stream is at its end already.
+pub(super) fn answer(
+    shared: &Shared,
     request: http::Request<RecvStream>,
     respond: SendResponse<Bytes>,
-) {
-    let limit = shared.options.write_timeout;
+) -> Option<Answer<'_>> {
     let exchange = Arc::new(Exchange { respond: Mutex::new(Some(respond)), read: AtomicU64::new(0) });
-    let run = run(&shared, request, &exchange);
-    if limit.is_zero() {
-        run.await;
-    } else if tokio::time::timeout(limit, run).await.is_err() {
-        tracing::debug!(peer = %shared.conn.peer, "write time-out, stream reset");
-        exchange.reset(Reason::INTERNAL_ERROR);
+    let is_head = *request.method() == Method::HEAD;
+    let request = match accept(shared, request, &exchange) {
+        Ok(request) => request,
+        Err(refusal) => {
+            exchange.refuse(shared, refusal);
+            return None;
+        }
+    };
+    let phase = Phase::Calling(shared.handler.call(request));
+    let deadline = Deadline::after(shared.options.write_timeout);
+    Some(Answer { shared, exchange, phase, is_head, deadline })
+}
+
+impl Future for Answer<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if this.poll_phases(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        ready!(this.deadline.poll(cx));
+        tracing::debug!(peer = %this.shared.conn.peer, "write time-out, stream reset");
+        match &mut this.phase {
+            Phase::Calling(_) => this.exchange.reset(Reason::INTERNAL_ERROR),
+            Phase::Sending(outgoing, _) => outgoing.reset(Reason::INTERNAL_ERROR),
+        }
+        Poll::Ready(())
     }
 }
 
-async fn run(shared: &Shared, request: http::Request<RecvStream>, exchange: &Arc<Exchange>) {
-    let is_head = *request.method() == Method::HEAD;
-    let request = match accept(shared, request, exchange) {
-        Ok(request) => request,
-        Err(refusal) => return exchange.refuse(shared, refusal),
-    };
-    let Some(mut response) = exchange.call(&*shared.handler, request).await else { return };
-    let done = response.done.take();
-    let Some(respond) = exchange.respond.lock().take() else { return };
-    let (complete, body_bytes) = send(respond, response, is_head).await;
-    if let Some(done) = done {
-        done.finish(Sent { body_bytes, request_bytes: exchange.read.load(Ordering::Relaxed), complete });
+impl Answer<'_> {
+    fn poll_phases(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Phase::Calling(call) = &mut self.phase {
+            let Some(response) = ready!(self.exchange.poll_call(call, cx)) else {
+                return Poll::Ready(());
+            };
+            let Some(sending) = self.begin(response) else {
+                return Poll::Ready(());
+            };
+            self.phase = sending;
+        }
+        let Phase::Sending(outgoing, done) = &mut self.phase else { return Poll::Ready(()) };
+        let result = ready!(Pin::new(&mut *outgoing).poll(cx));
+        if let Err(error) = &result {
+            tracing::debug!(?error, "response body cut short");
+        }
+        let (sent, done) = (outgoing.sent(), done.take());
+        self.exchange.finish(done, result.is_ok(), sent);
+        Poll::Ready(())
+    }
+
+    /// Sends the head; `None` when that ends the stream.
+    fn begin(&self, mut response: Response) -> Option<Phase<'static>> {
+        let done = response.done.take();
+        let respond = self.exchange.respond.lock().take()?;
+        match send_head(respond, response, self.is_head) {
+            Ok(outgoing) => Some(Phase::Sending(outgoing, done)),
+            Err(complete) => {
+                self.exchange.finish(done, complete, 0);
+                None
+            }
+        }
     }
 }
 
@@ -108,18 +168,16 @@ fn accept(
 
 impl Exchange {
     /// Runs the handler until it answers; `None` when the client gave up first or the handler panicked.
-    async fn call(&self, handler: &dyn Handler, request: Request) -> Option<Response> {
-        let mut call = AssertUnwindSafe(handler.call(request)).catch_unwind();
-        poll_fn(|cx| match call.poll_unpin(cx) {
-            Poll::Ready(Ok(response)) => Poll::Ready(Some(response)),
-            Poll::Ready(Err(_)) => {
+    fn poll_call(&self, call: &mut BoxFuture<'_, Response>, cx: &mut Context<'_>) -> Poll<Option<Response>> {
+        match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(cx))) {
+            Ok(Poll::Ready(response)) => Poll::Ready(Some(response)),
+            Ok(Poll::Pending) => self.poll_reset(cx).map(|()| None),
+            Err(_) => {
                 tracing::error!("a handler panicked, stream reset");
                 self.reset(Reason::INTERNAL_ERROR);
                 Poll::Ready(None)
             }
-            Poll::Pending => self.poll_reset(cx).map(|()| None),
-        })
-        .await
+        }
     }
 
     fn poll_reset(&self, cx: &mut Context<'_>) -> Poll<()> {
@@ -132,6 +190,12 @@ impl Exchange {
     fn reset(&self, reason: Reason) {
         if let Some(mut respond) = self.respond.lock().take() {
             respond.send_reset(reason);
+        }
+    }
+
+    fn finish(&self, done: Option<Done>, complete: bool, body_bytes: u64) {
+        if let Some(done) = done {
+            done.finish(Sent { body_bytes, request_bytes: self.read.load(Ordering::Relaxed), complete });
         }
     }
 
@@ -174,43 +238,33 @@ impl Interim for Exchange {
     }
 }
 
-/// Sends head and body; whether all of it went out, and how many body bytes did.
-async fn send(mut respond: SendResponse<Bytes>, response: Response, is_head: bool) -> (bool, u64) {
+/// Sends the head; then what is left to send, or whether the answer is complete without a body.
+fn send_head(mut respond: SendResponse<Bytes>, response: Response, is_head: bool) -> Result<Outgoing, bool> {
     let Response { status, mut headers, body, .. } = response;
     if status.is_informational() {
         tracing::error!(%status, "no final status, stream reset");
         respond.send_reset(Reason::INTERNAL_ERROR);
-        return (false, 0);
+        return Err(false);
     }
     super::strip_connection_headers(&mut headers);
-    if !headers.contains_key(header::DATE) {
-        headers.insert(header::DATE, date::now());
-    }
+    headers.entry(header::DATE).or_insert_with(date::now);
     let bodiless = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     if let Some(length @ 1..) = body.exact_len()
         && !bodiless
-        && !headers.contains_key(header::CONTENT_LENGTH)
     {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        headers.entry(header::CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
     }
     let mut head = http::Response::new(());
     *head.status_mut() = status;
     *head.headers_mut() = headers;
     let ends = is_head || bodiless || body.is_empty();
     match respond.send_response(head, ends) {
-        Ok(_) if ends => (true, 0),
-        Ok(stream) => {
-            let mut outgoing = Outgoing::new(stream, body);
-            let result = (&mut outgoing).await;
-            if let Err(error) = &result {
-                tracing::debug!(?error, "response body cut short");
-            }
-            (result.is_ok(), outgoing.sent())
-        }
+        Ok(_) if ends => Err(true),
+        Ok(stream) => Ok(Outgoing::new(stream, body)),
         Err(error) => {
             tracing::debug!(%error, "response not sent");
             respond.send_reset(Reason::INTERNAL_ERROR);
-            (false, 0)
+            Err(false)
         }
     }
 }

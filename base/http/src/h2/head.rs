@@ -11,6 +11,9 @@ use http::{Method, Uri};
 
 use crate::path::has_invalid_escape;
 
+/// Headers that a proxy adds to a request, `host` included.
+const ADDED: usize = 12;
+
 /// Makes `parts` what handlers expect: origin-form target, one `host`, one `cookie`. Whether the client waits for
 /// `100 Continue` is returned; the expectation ends here. `None` when the request is malformed (RFC 9113, 8.3.1).
 pub(super) fn normalize(parts: &mut Parts) -> Option<bool> {
@@ -19,6 +22,8 @@ pub(super) fn normalize(parts: &mut Parts) -> Option<bool> {
     if !is_target(&target, &parts.method) {
         return None;
     }
+    // So that the map grows once.
+    parts.headers.reserve(ADDED);
     if let Some(authority) = uri.authority {
         if authority.as_str().contains('@') {
             return None;

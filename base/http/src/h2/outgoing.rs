@@ -10,6 +10,9 @@ use http_body::Body as _;
 
 use crate::{Body, Error, Fault};
 
+/// A body at hand up to this size, one frame at most, is given to the stream without asking for capacity first.
+const AT_ONCE: usize = 16 << 10;
+
 /// Sends one body and ends the stream. At most one frame is held outside the granted capacity.
 pub(super) struct Outgoing {
     stream: SendStream<Bytes>,
@@ -41,6 +44,14 @@ impl Outgoing {
     /// Resets the stream because whoever waits has given up.
     pub(super) fn reset(&mut self, reason: Reason) {
         self.stream.send_reset(reason);
+    }
+
+    fn send_whole(&mut self, data: Bytes) -> Result<(), Stopped> {
+        self.body = Body::Empty;
+        let length = data.len() as u64;
+        self.stream.send_data(data, true).map_err(|_| Stopped::Stream)?;
+        self.sent = length;
+        Ok(())
     }
 
     /// Hands over the current chunk as far as capacity goes; `true` at the end of the stream.
@@ -100,6 +111,12 @@ impl Future for Outgoing {
     type Output = Result<(), Stopped>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Body::Full(data) = &mut self.body
+            && data.len() <= AT_ONCE
+        {
+            let data = std::mem::take(data);
+            return Poll::Ready(self.send_whole(data));
+        }
         loop {
             if ready!(self.poll_chunk(cx))? || ready!(self.poll_body(cx))? {
                 return Poll::Ready(Ok(()));

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::exchange::{self, Shared};
+use super::exchange::{self, Answer, Shared};
 use crate::{Conn, Handler, ServerOptions};
 
 /// Window of one request body: Go's server grants the same, and 1 MiB fills a 100 Mbit/s path of 80 ms.
@@ -38,7 +38,7 @@ pub async fn serve<T>(
 ) where
     T: AsyncRead + AsyncWrite + Unpin,
 {
-    let shared = Arc::new(Shared { conn, handler, options: Arc::clone(options) });
+    let shared = Shared { conn, handler, options: Arc::clone(options) };
     let greeting = builder(options).handshake::<T, Bytes>(io);
     let connection = tokio::select! {
         greeted = tokio::time::timeout(head_limit(options), greeting) => match greeted {
@@ -51,11 +51,8 @@ pub async fn serve<T>(
     drive(connection, &shared, stop).await;
 }
 
-async fn drive<T>(
-    mut connection: h2::server::Connection<T, Bytes>,
-    shared: &Arc<Shared>,
-    stop: CancellationToken,
-) where
+async fn drive<T>(mut connection: h2::server::Connection<T, Bytes>, shared: &Shared, stop: CancellationToken)
+where
     T: AsyncRead + AsyncWrite + Unpin,
 {
     let mut life = Life::new(&shared.options);
@@ -65,21 +62,9 @@ async fn drive<T>(
     loop {
         tokio::select! {
             biased;
-            next = connection.accept() => match next {
-                Some(Ok((request, respond))) => {
-                    streams.push(exchange::answer(Arc::clone(shared), request, respond));
-                    if life.accepted() {
-                        connection.graceful_shutdown();
-                    }
-                }
-                Some(Err(error)) => return tracing::debug!(%error, peer = %shared.conn.peer, "HTTP/2 connection failed"),
-                None => return,
-            },
-            () = ended(&mut streams) => if streams.is_empty() {
-                life.rested();
-                if life.ending {
-                    timer.as_mut().reset(life.check_at(true));
-                }
+            turn = poll_fn(|cx| poll_turn(&mut connection, &mut streams, shared, &mut life, cx)) => match turn {
+                Turn::Over => return,
+                Turn::Rested => timer.as_mut().reset(life.check_at(true)),
             },
             () = &mut stopped, if !life.ending => {
                 life.ending = true;
@@ -98,17 +83,56 @@ async fn drive<T>(
     }
 }
 
-/// Waits until a stream ends, and takes along all that are at their end: the connection is polled after them, so their answers
-/// leave in one write.
-async fn ended<F: Future<Output = ()>>(streams: &mut FuturesUnordered<F>) {
-    poll_fn(|cx| {
-        let mut any = false;
-        while let Poll::Ready(Some(())) = streams.poll_next_unpin(cx) {
-            any = true;
+/// What the streams of a connection have come to.
+enum Turn {
+    /// The connection has ended.
+    Over,
+    /// It shall end, and its last stream has.
+    Rested,
+}
+
+/// Accepts what has come, then runs all streams, then looks at the connection again when some have ended: answers that are ready
+/// together leave in one write.
+fn poll_turn<'a, T>(
+    connection: &mut h2::server::Connection<T, Bytes>,
+    streams: &mut FuturesUnordered<Answer<'a>>,
+    shared: &'a Shared,
+    life: &mut Life,
+    cx: &mut Context<'_>,
+) -> Poll<Turn>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        while let Poll::Ready(accepted) = connection.poll_accept(cx) {
+            match accepted {
+                Some(Ok((request, respond))) => {
+                    streams.extend(exchange::answer(shared, request, respond));
+                    if life.accepted() {
+                        connection.graceful_shutdown();
+                    }
+                }
+                Some(Err(error)) => {
+                    tracing::debug!(%error, peer = %shared.conn.peer, "HTTP/2 connection failed");
+                    return Poll::Ready(Turn::Over);
+                }
+                None => return Poll::Ready(Turn::Over),
+            }
         }
-        if any { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
+        let mut ended = false;
+        while let Poll::Ready(Some(())) = streams.poll_next_unpin(cx) {
+            ended = true;
+        }
+        if !ended {
+            return Poll::Pending;
+        }
+        if streams.is_empty() {
+            life.rested();
+            if life.ending {
+                return Poll::Ready(Turn::Rested);
+            }
+        }
+    }
 }
 
 /// How long the client may take with its preface.

@@ -289,6 +289,55 @@ async fn a_slow_upload_times_out() {
 }
 
 #[tokio::test]
+async fn a_small_body_arrives_as_far_as_the_window_lets_it() {
+    let handler = answer(|_| async { Response::text(StatusCode::OK, "0123456789".repeat(100)) });
+    let served = serve(handler, ServerOptions::default());
+    let mut builder = h2::client::Builder::new();
+    let (mut client, connection) =
+        builder.initial_window_size(10).handshake::<_, Bytes>(served.io).await.unwrap();
+    let _connection = fairlead_rt::spawn("test-client", connection);
+    let request = http::Request::get("http://x/").body(()).unwrap();
+    let (response, _) = client.send_request(request, true).unwrap();
+    let mut body = soon(response).await.unwrap().into_body();
+    let mut length = 0;
+    while let Some(data) = soon(body.data()).await {
+        let data = data.unwrap();
+        assert!(data.len() <= 10, "over the window");
+        length += data.len();
+        body.flow_control().release_capacity(data.len()).unwrap();
+    }
+    assert_eq!(length, 1000);
+}
+
+#[tokio::test]
+async fn an_answer_that_takes_too_long_resets_its_stream() {
+    let handler = answer(|request| async move {
+        if request.path() == "/slow" {
+            std::future::pending::<()>().await;
+        }
+        Response::text(StatusCode::OK, vec![0; 1 << 20])
+    });
+    let options = ServerOptions { write_timeout: Duration::from_millis(100), ..ServerOptions::default() };
+    let served = serve(handler, options);
+    let (mut client, connection) = h2::client::handshake(served.io).await.unwrap();
+    let _connection = fairlead_rt::spawn("test-client", connection);
+    let slow = http::Request::get("http://x/slow").body(()).unwrap();
+    let (response, _) = client.send_request(slow, true).unwrap();
+    let error = soon(response).await.unwrap_err();
+    assert_eq!(error.reason(), Some(h2::Reason::INTERNAL_ERROR));
+    let unread = http::Request::get("http://x/unread").body(()).unwrap();
+    let (response, _) = client.send_request(unread, true).unwrap();
+    let mut body = soon(response).await.unwrap().into_body();
+    let error = loop {
+        match soon(body.data()).await.unwrap() {
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.reason(), Some(h2::Reason::INTERNAL_ERROR));
+}
+
+#[tokio::test]
 async fn an_idle_connection_is_closed() {
     let options = ServerOptions { idle_timeout: Duration::from_millis(50), ..ServerOptions::default() };
     let served = serve(answer(|_| async { Response::new(StatusCode::OK) }), options);
