@@ -96,6 +96,9 @@ pub fn viewed<T>(request: &Request, look: impl FnOnce(&View<'_>) -> T) -> T {
 /// Whether the handshake was made for a name whose TLS options are not those of the host that is asked for.
 fn misdirected(routes: &EntryRoutes, request: &Request) -> bool {
     let Some(tls) = &request.conn.tls else { return false };
+    if tls.server_name.as_deref() == Some(request.host()) {
+        return false;
+    }
     let host = canonical_host(request.host());
     let asked = tls.server_name.as_deref();
     let server = &routes.server_tls;

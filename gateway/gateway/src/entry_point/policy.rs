@@ -98,7 +98,7 @@ impl Policy {
         }
         let normal = path::normalise(raw);
         let clean = if self.sanitise { path::sanitise(&normal) } else { normal.as_ref().into() };
-        let query = request.uri.query().filter(|query| query.contains(';'));
+        let query = request.uri.query().filter(|query| query.as_bytes().contains(&b';'));
         if clean == raw && query.is_none() {
             return Ok(());
         }
