@@ -17,7 +17,7 @@ mod flight;
 mod memory;
 mod obtain;
 mod present;
-mod proxy;
+pub(crate) mod proxy;
 mod purge;
 mod resolve;
 mod resume;

@@ -32,7 +32,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
 const MAX_RETRY_AFTER: u64 = 24 * 3600;
 
 /// An upstream that speaks the GOPROXY protocol.
-pub(super) struct Proxy {
+pub(crate) struct Proxy {
     name: Arc<str>,
     base: Url,
     fetcher: Fetcher,
@@ -42,7 +42,7 @@ pub(super) struct Proxy {
 }
 
 impl Proxy {
-    pub(super) fn new(base: Url, fetcher: Fetcher, retry: RetryPolicy, via: HeaderValue) -> Self {
+    pub(crate) fn new(base: Url, fetcher: Fetcher, retry: RetryPolicy, via: HeaderValue) -> Self {
         Proxy { name: redact(&base).into(), base, fetcher, retry, via }
     }
 
