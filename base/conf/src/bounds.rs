@@ -17,7 +17,31 @@ pub(crate) struct Budget {
     bytes: usize,
 }
 
+/// What a part of a source took from the bounds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    nodes: usize,
+    bytes: usize,
+}
+
+impl Spent {
+    /// Whether parts that took this much are within the bounds together.
+    #[must_use]
+    pub fn fits(parts: impl IntoIterator<Item = Spent>) -> bool {
+        let all = parts.into_iter().fold(Spent::default(), |all, part| Spent {
+            nodes: all.nodes.saturating_add(part.nodes),
+            bytes: all.bytes.saturating_add(part.bytes),
+        });
+        all.nodes <= MAX_NODES && all.bytes <= MAX_BYTES
+    }
+}
+
 impl Budget {
+    /// What was taken.
+    pub(crate) fn spent(&self) -> Spent {
+        Spent { nodes: MAX_NODES - self.nodes, bytes: MAX_BYTES - self.bytes }
+    }
+
     /// A fresh one for a text, if the text itself is within bounds.
     pub(crate) fn for_text(text: &str, path: &str) -> Result<Self, Finding> {
         if text.len() > MAX_BYTES {

@@ -25,6 +25,7 @@ mod places;
 pub mod toml;
 pub mod yaml;
 
+pub use bounds::Spent;
 pub use content::walk;
 pub use decode::{decode, decode_at, section};
 pub use duration::{Duration, DurationError, SignedDuration};
@@ -33,4 +34,4 @@ pub use file_or_content::{FileOrContent, ReadError};
 pub use located::Located;
 pub use merge::merge;
 pub use nearest::nearest;
-pub use node::{Entry, Node, Value};
+pub use node::{Entry, Node, Value, move_origin};

@@ -53,6 +53,21 @@ impl Node {
         Node { origin, value: Value::Scalar { text: text.into(), quoted } }
     }
 
+    /// Moves everything in it down by so many lines of its file; up when negative.
+    pub fn move_lines(&mut self, by: i64) {
+        move_origin(&mut self.origin, by);
+        match &mut self.value {
+            Value::Null | Value::Scalar { .. } => {}
+            Value::List(items) => items.iter_mut().for_each(|item| item.move_lines(by)),
+            Value::Map(entries) => {
+                for entry in entries {
+                    move_origin(&mut entry.key_origin, by);
+                    entry.node.move_lines(by);
+                }
+            }
+        }
+    }
+
     /// The entries of a map; none for anything else.
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
@@ -81,5 +96,14 @@ impl Node {
             Value::Scalar { text, .. } => Some(text),
             _ => None,
         }
+    }
+}
+
+/// Moves a place down by so many lines of its file; up when negative.
+pub fn move_origin(origin: &mut Origin, by: i64) {
+    if let Origin::File { at, .. } = origin
+        && at.line > 0
+    {
+        at.line = u32::try_from(i64::from(at.line).saturating_add(by)).unwrap_or(u32::MAX);
     }
 }

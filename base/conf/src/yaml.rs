@@ -3,6 +3,8 @@
 //! Aliases are replaced by what they name and merge keys (`<<`) are merged, both within bounds; the copies keep the
 //! origin of the original, which is the place to mend. Of several documents the first counts.
 
+pub mod pieces;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -18,15 +20,7 @@ use crate::{Entry, Node, Value, codes};
 /// # Errors
 /// Malformed text, a key given twice, a key that is no scalar, or an expansion beyond the bounds.
 pub fn parse(text: &str, path: &str) -> Result<Node, Finding> {
-    let budget = Budget::for_text(text, path)?;
-    let options = granit_parser::options! { emit_comments: false };
-    let mut reader = Reader {
-        events: Parser::new_from_str_with_options(text.strip_prefix('\u{feff}').unwrap_or(text), options),
-        path: path.into(),
-        budget,
-        anchors: HashMap::new(),
-    };
-    let root = reader.document()?;
+    let root = Reader::new(text, path, Budget::for_text(text, path)?).document()?;
     match root.value {
         Value::Null => Ok(Node::empty_map(Origin::file(path))),
         _ => Ok(root),
@@ -38,6 +32,12 @@ struct Reader<'t> {
     path: Arc<str>,
     budget: Budget,
     anchors: HashMap<usize, Anchored>,
+    /// Whether something was met that depends on the rest of a document: what anchors and merge keys mean, and where a
+    /// block of text without content is said to stand.
+    reaches_out: bool,
+    /// Lines and levels of nesting before the text, when it is a piece of a document.
+    lines_before: usize,
+    levels_above: usize,
 }
 
 /// What an anchor names, with its size.
@@ -54,6 +54,19 @@ struct Size {
 }
 
 impl<'t> Reader<'t> {
+    fn new(text: &'t str, path: &str, budget: Budget) -> Self {
+        let options = granit_parser::options! { emit_comments: false };
+        Reader {
+            events: Parser::new_from_str_with_options(text.strip_prefix('\u{feff}').unwrap_or(text), options),
+            path: path.into(),
+            budget,
+            anchors: HashMap::new(),
+            reaches_out: false,
+            lines_before: 0,
+            levels_above: 0,
+        }
+    }
+
     fn document(&mut self) -> Result<Node, Finding> {
         loop {
             match self.next()? {
@@ -61,9 +74,15 @@ impl<'t> Reader<'t> {
                 None | Some((Event::StreamEnd | Event::DocumentEnd, _)) => {
                     return Ok(Node { origin: Origin::file(self.path.clone()), value: Value::Null });
                 }
-                Some((event, span)) => return self.node(event, span, 0),
+                Some((event, span)) => return self.node(event, span, self.levels_above),
             }
         }
+    }
+
+    /// Whether nothing follows the document.
+    fn is_complete(&mut self) -> bool {
+        matches!(self.next(), Ok(Some((Event::DocumentEnd, _))))
+            && matches!(self.next(), Ok(Some((Event::StreamEnd, _))))
     }
 
     fn next(&mut self) -> Result<Option<(Event<'t>, Span)>, Finding> {
@@ -80,6 +99,8 @@ impl<'t> Reader<'t> {
         let (node, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 self.budget.spend(1, text.len(), &origin)?;
+                let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                self.reaches_out |= block && text.trim_end().is_empty();
                 (Node { origin, value: scalar(&text, style, tag.as_deref()) }, anchor)
             }
             Event::SequenceStart(_, anchor, _) => (self.list(origin, depth)?, anchor),
@@ -88,6 +109,7 @@ impl<'t> Reader<'t> {
             _ => return Err(Finding::new(&codes::SYNTAX, "a value was expected here").at(&origin)),
         };
         if anchor != 0 {
+            self.reaches_out = true;
             let size = size_of(&node);
             self.budget.spend(size.nodes, size.bytes, &node.origin)?;
             self.anchors.insert(anchor, Anchored { node: node.clone(), size });
@@ -119,6 +141,7 @@ impl<'t> Reader<'t> {
             let (key, key_origin) = self.key(event, span, depth)?;
             let node = self.value_of(&key_origin, depth)?;
             if plain && &*key == "<<" {
+                self.reaches_out = true;
                 merged.push(node);
             } else {
                 entries.push(Entry { key, key_origin, node });
@@ -183,7 +206,8 @@ impl<'t> Reader<'t> {
 
     fn at(&self, line: usize, column: usize, len: usize) -> Origin {
         let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-        let at = Position { line: number(line), column: number(column), len: number(len) };
+        let at =
+            Position { line: number(line + self.lines_before), column: number(column), len: number(len) };
         Origin::File { path: self.path.clone(), at }
     }
 
