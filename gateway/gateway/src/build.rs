@@ -36,12 +36,25 @@ pub struct Built {
     pub services: HashMap<Arc<str>, BuiltService>,
     /// Middlewares.
     pub middlewares: HashMap<Arc<str>, middlewares::BuiltMiddleware>,
-    /// Routers, in the order of the configuration: tables sort faster what comes nearly sorted.
+    /// Routers, in the order of the configuration.
     pub routers: BuiltRouters,
+    /// For each declared router, where in `routers` begins what it became. Empty when two declarations became routers
+    /// of the same name.
+    pub starts: Vec<usize>,
+}
+
+impl Built {
+    /// What the router became that is the `place`th to be declared.
+    fn routers_of(&self, place: usize) -> Option<&BuiltRoutersSlice> {
+        let start = *self.starts.get(place)?;
+        let end = self.starts.get(place + 1).copied().unwrap_or(self.routers.len());
+        self.routers.get_range(start..end)
+    }
 }
 
 /// Routers by the names that the API shows.
 pub type BuiltRouters = IndexMap<Arc<str>, Arc<BuiltRouter>, foldhash::fast::RandomState>;
+type BuiltRoutersSlice = indexmap::map::Slice<Arc<str>, Arc<BuiltRouter>>;
 
 /// A transport, or why there is none.
 #[derive(Clone)]
@@ -73,10 +86,6 @@ pub struct BuiltService {
 pub struct BuiltRouter {
     /// Hash of what it was built from.
     pub fingerprint: u64,
-    /// Hash of its declaration alone.
-    pub declaration: u64,
-    /// Whether the declaration became just this one router, under its own name.
-    pub alone: bool,
     /// Qualified name of its service.
     pub service: Arc<str>,
     /// What the service was built from; `None` when there is none.
@@ -107,12 +116,12 @@ pub fn build(
     built.transports = services::transports(shared, &config, &previous.built.transports);
     built.services = services::services(shared, &config, &built.transports, &previous.built.services);
     built.middlewares = middlewares::middlewares(&config, &previous.built.middlewares);
-    built.routers = routers::routers(shared, entry_points, &config, &built, &previous);
+    (built.routers, built.starts) = routers::routers(shared, entry_points, &config, &built, &previous);
     let (server_tls, conflicts) =
         tls::server_tls(shared, entry_points, &config, &built, &previous, &mut findings);
     findings.extend(checks(shared, &config));
     collect_findings(&built, &mut findings);
-    let tables = routers::tables(shared, entry_points.len(), &built, &mut findings);
+    let tables = routers::tables(shared, entry_points.len(), &built, &previous, &mut findings);
     let entry_points = tables
         .into_iter()
         .zip(server_tls)

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use fairlead_diag::{Finding, Findings, Severity};
 use fairlead_http::{Handler, OnReject};
+use fairlead_model::name;
 use fairlead_model::statics::{self, Static};
-use fairlead_model::{Merged, name};
 use fairlead_net::listen::{Activated, BindError, Bound, ListenOptions};
 use fairlead_provider::{Message, Provider, Throttle};
 use fairlead_rt::{Shutdown, Worker, Workers};
@@ -240,7 +240,7 @@ impl Control {
     fn apply(&self) {
         let started = std::time::Instant::now();
         let dynamics = self.known.iter().map(|(name, message)| (&**name, &*message.dynamic));
-        let merged = Merged::from_providers(dynamics);
+        let merged = self.shared.current.load().config.renewed(dynamics);
         let mut findings = self.static_findings.clone();
         findings.extend(self.known.values().flat_map(|message| message.findings.iter().cloned()));
         let next = Arc::new(build::build(&self.shared, &self.entry_points, merged, findings));

@@ -60,6 +60,19 @@ pub fn dynamic(merged: &Merged, surroundings: Surroundings<'_>) -> Findings {
     check.findings
 }
 
+/// What a finding is about, such as `router web@file`; spelled out only when there is something to say.
+#[derive(Clone, Copy)]
+struct Subject<'a> {
+    kind: &'static str,
+    name: &'a str,
+}
+
+impl From<Subject<'_>> for Box<str> {
+    fn from(Subject { kind, name }: Subject<'_>) -> Self {
+        [kind, " ", name].concat().into()
+    }
+}
+
 struct Check<'a> {
     merged: &'a Merged,
     surroundings: Surroundings<'a>,
@@ -69,7 +82,13 @@ struct Check<'a> {
 }
 
 impl<'a> Check<'a> {
-    fn push(&mut self, code: &'static Code, message: impl Into<String>, subject: &str, origin: &Origin) {
+    fn push(
+        &mut self,
+        code: &'static Code,
+        message: impl Into<String>,
+        subject: impl Into<Box<str>>,
+        origin: &Origin,
+    ) {
         self.findings.push(Finding::new(code, message).about(subject).at(origin));
     }
 
@@ -77,7 +96,7 @@ impl<'a> Check<'a> {
     fn dangling<T>(
         &mut self,
         message: String,
-        subject: &str,
+        subject: Subject<'_>,
         origin: &Origin,
         qualified: &str,
         known: &Objects<T>,
@@ -123,7 +142,7 @@ fn suggestion<'a, T>(qualified: &str, known: &'a Objects<T>) -> Option<&'a str> 
 fn reference<'n>(name: &'n str, referrer: &str) -> Cow<'n, str> {
     match name.contains(name::SEPARATOR) {
         true => Cow::Borrowed(name),
-        false => Cow::Owned(format!("{name}{}{}", name::SEPARATOR, name::provider(referrer))),
+        false => Cow::Owned(name::join(name, name::provider(referrer))),
     }
 }
 

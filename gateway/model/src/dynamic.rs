@@ -14,12 +14,15 @@ pub mod tcp;
 pub mod tls;
 pub mod udp;
 
+use std::sync::Arc;
+
 use fairlead_conf::Node;
 use fairlead_diag::Findings;
 
 pub use self::http_service::{LoadBalancer, Server, Service, ServiceKind};
 pub use self::merged::Merged;
 pub use self::middleware::Middleware;
+use self::object::Declared;
 pub use self::object::{Object, Objects};
 pub use self::router::{Domain, Router, RouterTls};
 use self::section::Section;
@@ -80,7 +83,7 @@ pub struct Udp {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tls {
     /// Certificates.
-    pub certificates: Vec<Object<TlsCertificate>>,
+    pub certificates: Vec<Arc<Object<TlsCertificate>>>,
     /// Options.
     pub options: Objects<TlsOptions>,
     /// Stores; only `default` has an effect.
@@ -120,9 +123,26 @@ impl Dynamic {
         }
     }
 
+    /// The same configuration, standing so many lines further down in its file; up when negative. Only HTTP can move.
+    #[must_use]
+    pub fn moved(&self, lines: i64) -> Dynamic {
+        let Http { routers, services, middlewares, servers_transports } = &self.http;
+        let http = Http {
+            routers: moved(routers, lines),
+            services: moved(services, lines),
+            middlewares: moved(middlewares, lines),
+            servers_transports: moved(servers_transports, lines),
+        };
+        Dynamic { http, tcp: self.tcp.clone(), udp: self.udp.clone(), tls: self.tls.clone() }
+    }
+
     /// Whether nothing at all is declared.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Dynamic::default()
     }
+}
+
+fn moved<T: Clone + Declared>(objects: &Objects<T>, lines: i64) -> Objects<T> {
+    objects.iter().map(|(name, object)| (Arc::clone(name), object.moved(lines))).collect()
 }

@@ -22,7 +22,22 @@ pub fn qualify(name: &str, provider: &str) -> Arc<str> {
     if name.contains(SEPARATOR) || provider.is_empty() {
         return name.into();
     }
-    format!("{name}{SEPARATOR}{provider}").into()
+    join(name, provider).into()
+}
+
+/// Whether `qualified` is what [`qualify`] makes of the other two, when neither of them is qualified or empty.
+pub(crate) fn is_qualified(qualified: &str, name: &str, provider: &str) -> bool {
+    let (front, back) = split(qualified);
+    !provider.is_empty() && !name.contains(SEPARATOR) && front == name && back == provider
+}
+
+/// Every name passes here at each reload, so this takes no detour through a formatter.
+pub(crate) fn join(name: &str, provider: &str) -> String {
+    let mut joined = String::with_capacity(name.len() + SEPARATOR.len_utf8() + provider.len());
+    joined.push_str(name);
+    joined.push(SEPARATOR);
+    joined.push_str(provider);
+    joined
 }
 
 /// Name and provider of a qualified name; the provider is empty when there is none. The last `@` counts.

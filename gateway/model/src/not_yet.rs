@@ -4,8 +4,8 @@
 //! user wrote (not what it means) and report each place. An option that is switched off is not reported. A line leaves
 //! the table when the option works.
 
-use fairlead_conf::{Entry, Node, Value};
-use fairlead_diag::{Code, Finding, Findings};
+use fairlead_conf::{Node, Value, move_origin};
+use fairlead_diag::{Code, Finding, Findings, Origin};
 
 use crate::codes;
 
@@ -169,35 +169,82 @@ pub static DYNAMIC: &[NotYet] = &[
 /// Places of one option that are reported one by one; the rest is counted.
 const MOST_PLACES: usize = 20;
 
+/// Where a part of a configuration sets options without effect.
+#[derive(Clone, Debug, Default)]
+pub struct Places(Vec<Place>);
+
+#[derive(Clone, Debug)]
+struct Place {
+    /// The path of the option in a table.
+    option: &'static str,
+    /// Where it is set, as a path and in the source.
+    path: String,
+    origin: Origin,
+}
+
 /// Reports every static option without effect that the tree sets.
 #[must_use]
 pub fn findings_static(node: &Node) -> Findings {
-    findings(node, STATIC)
+    findings(STATIC, &[&places(node, STATIC)])
 }
 
 /// Reports every dynamic option without effect that the tree sets.
 #[must_use]
 pub fn findings_dynamic(node: &Node) -> Findings {
-    findings(node, DYNAMIC)
+    findings_dynamic_in(&[&places_dynamic(node)])
 }
 
-fn findings(node: &Node, table: &'static [NotYet]) -> Findings {
-    table.iter().flat_map(|option| of_option(node, option)).collect()
+/// Where the tree sets dynamic options without effect.
+#[must_use]
+pub fn places_dynamic(node: &Node) -> Places {
+    places(node, DYNAMIC)
 }
 
-fn of_option(node: &Node, option: &'static NotYet) -> Vec<Finding> {
-    let path: Vec<&str> = option.path.split('.').collect();
+/// Reports the dynamic options without effect that the parts of a configuration set, in their order.
+#[must_use]
+pub fn findings_dynamic_in(parts: &[&Places]) -> Findings {
+    findings(DYNAMIC, parts)
+}
+
+impl Places {
+    /// Moves them so many lines further down in their file; up when negative.
+    pub fn move_lines(&mut self, by: i64) {
+        for place in &mut self.0 {
+            move_origin(&mut place.origin, by);
+        }
+    }
+}
+
+fn places(node: &Node, table: &'static [NotYet]) -> Places {
     let mut places = Vec::new();
-    collect(node, &path, String::new(), option.when, &mut places);
-    let more = places.len().saturating_sub(MOST_PLACES);
-    let mut found: Vec<Finding> = places
+    for option in table {
+        let path: Vec<&str> = option.path.split('.').collect();
+        collect(node, &path, &mut Vec::new(), option, &mut places);
+    }
+    Places(places)
+}
+
+fn findings(table: &'static [NotYet], parts: &[&Places]) -> Findings {
+    let all = || parts.iter().flat_map(|part| &part.0);
+    if all().next().is_none() {
+        return Findings::new();
+    }
+    table
         .iter()
+        .flat_map(|option| of_option(option, all().filter(|place| place.option == option.path)))
+        .collect()
+}
+
+fn of_option<'p>(option: &NotYet, mut places: impl Iterator<Item = &'p Place>) -> Vec<Finding> {
+    let mut found: Vec<Finding> = places
+        .by_ref()
         .take(MOST_PLACES)
-        .map(|(place, entry)| {
-            let message = format!("`{place}` has no effect{}: {}", option.yet(), option.instead);
-            Finding::new(option.code, message).at(&entry.key_origin).about(place.clone())
+        .map(|Place { path, origin, .. }| {
+            let message = format!("`{path}` has no effect{}: {}", option.yet(), option.instead);
+            Finding::new(option.code, message).at(origin).about(path.as_str())
         })
         .collect();
+    let more = places.count();
     if let Some(last) = found.pop() {
         found.push(if more > 0 { last.evidence("further places", more.to_string()) } else { last });
     }
@@ -210,24 +257,25 @@ impl NotYet {
     }
 }
 
-fn collect<'a>(
-    node: &'a Node,
+fn collect<'n>(
+    node: &'n Node,
     path: &[&str],
-    way: String,
-    when: When,
-    places: &mut Vec<(String, &'a Entry)>,
+    way: &mut Vec<&'n str>,
+    option: &'static NotYet,
+    places: &mut Vec<Place>,
 ) {
     let [step, rest @ ..] = path else { return };
     for entry in node.entries() {
         if *step != "*" && !step.eq_ignore_ascii_case(&entry.key) {
             continue;
         }
-        let place = if way.is_empty() { entry.key.to_string() } else { format!("{way}.{}", entry.key) };
+        way.push(&entry.key);
         if !rest.is_empty() {
-            collect(&entry.node, rest, place, when, places);
-        } else if when.holds(&entry.node) {
-            places.push((place, entry));
+            collect(&entry.node, rest, way, option, places);
+        } else if option.when.holds(&entry.node) {
+            places.push(Place { option: option.path, path: way.join("."), origin: entry.key_origin.clone() });
         }
+        way.pop();
     }
 }
 

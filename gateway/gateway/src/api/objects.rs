@@ -50,7 +50,7 @@ impl Objects<'_> {
                 config.get(rest)
             });
             let Some(object) = declared else { return Value::Null };
-            let mut value = json!(*object.value);
+            let mut value = json!(object.value);
             let named = &object.value.entry_points;
             let entry_points = match named.is_empty() {
                 true => json!(defaults),
@@ -107,7 +107,7 @@ impl Objects<'_> {
             if declared.is_none() && !used.contains_key(qualified) && &**qualified != "noop@internal" {
                 return None;
             }
-            let mut value = declared.map_or_else(|| json!({}), |object| json!(*object.value));
+            let mut value = declared.map_or_else(|| json!({}), |object| json!(object.value));
             add_status(&mut value, &service.status);
             if let Some(routers) = used.get(qualified) {
                 value["usedBy"] = json!(routers);
@@ -165,7 +165,7 @@ impl Objects<'_> {
         };
         macro_rules! objects {
             ($map:expr) => {
-                $map.iter().map(|(qualified, object)| show(qualified, json!(*object.value))).collect()
+                $map.iter().map(|(qualified, object)| show(qualified, json!(object.value))).collect()
             };
         }
         Some(sorted(match (section, kind) {

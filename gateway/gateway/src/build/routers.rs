@@ -1,5 +1,6 @@
 //! Routers, and the match tables that find them.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use fairlead_diag::{Finding, Findings};
@@ -8,9 +9,9 @@ use fairlead_model::dynamic::{Object, Router as Options};
 use fairlead_model::statics::{EntryPoint as EntryOptions, RuleSyntax, Static};
 use fairlead_model::{Merged, name};
 use fairlead_rules::{Entry, Rank, Rule, RuleError, Syntax, Table};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
-use super::{Built, BuiltRouter, BuiltRouters, fingerprint, middlewares, text_hash};
+use super::{Built, BuiltRouter, BuiltRouters, BuiltRoutersSlice, fingerprint, middlewares, text_hash};
 use crate::codes;
 use crate::entry_point::EntryPoint;
 use crate::router::{Observed, Router};
@@ -19,44 +20,87 @@ use crate::snapshot::{Routes, Snapshot, Status};
 
 /// Largest priority that a user may give.
 const MAX_USER_PRIORITY: i64 = i64::MAX - 1000;
+/// New routers that are put in their places one by one; when there are more, all are sorted.
+const FEW: usize = 64;
 
-/// All routers under the names that the API shows, taking over what did not change.
+/// All routers under the names that the API shows, taking over what did not change; and where those of each declaration
+/// begin, see [`Built::starts`].
 pub(super) fn routers(
     shared: &Arc<Shared>,
     entry_points: &[Arc<EntryPoint>],
     config: &Merged,
     built: &Built,
     previous: &Snapshot,
-) -> BuiltRouters {
+) -> (BuiltRouters, Vec<usize>) {
     let house = House::new(shared, entry_points, built, config);
-    let before = &previous.built.routers;
-    let steady = is_steady(config, built, previous);
-    let mut all = BuiltRouters::with_capacity_and_hasher(config.http.routers.len(), Default::default());
-    for (qualified, object) in &config.http.routers {
-        let untouched = before.get(qualified).filter(|known| steady && house.is_untouched(known, object));
-        if let Some(known) = untouched {
-            all.insert(Arc::clone(qualified), Arc::clone(known));
+    let before = Before::new(config, built, previous);
+    let mut all = BuiltRouters::with_capacity_and_hasher(previous.built.routers.len(), Default::default());
+    let mut starts = Vec::with_capacity(config.http.routers.len());
+    let mut distinct = true;
+    for (place, (qualified, object)) in config.http.routers.iter().enumerate() {
+        starts.push(all.len());
+        if let Some(untouched) = before.untouched(place, qualified, object, built) {
+            for (name, known) in untouched {
+                distinct &= all.insert(Arc::clone(name), Arc::clone(known)).is_none();
+            }
             continue;
         }
-        let sites = house.sites(qualified, object);
-        let alone = sites.len() == 1 && sites[0].name == *qualified;
-        for site in sites {
+        for site in house.sites(qualified, object) {
             let fingerprint = site.fingerprint();
-            let known = before.get(&site.name).filter(|known| known.fingerprint == fingerprint);
-            let router = known.cloned().unwrap_or_else(|| Arc::new(site.build(fingerprint, alone, before)));
-            all.insert(Arc::clone(&site.name), router);
+            let known =
+                previous.built.routers.get(&site.name).filter(|known| known.fingerprint == fingerprint);
+            let build = || Arc::new(site.build(fingerprint, &previous.built.routers));
+            let router = known.cloned().unwrap_or_else(build);
+            distinct &= all.insert(Arc::clone(&site.name), router).is_none();
         }
     }
-    all
+    (all, if distinct { starts } else { Vec::new() })
 }
 
-/// Whether all that routers may refer to, services apart, is as it was.
-fn is_steady(config: &Merged, built: &Built, previous: &Snapshot) -> bool {
-    let known = &previous.built.middlewares;
-    let same = |name: &Arc<str>, fingerprint| known.get(name).is_some_and(|m| m.fingerprint == fingerprint);
-    built.middlewares.len() == known.len()
-        && built.middlewares.iter().all(|(name, middleware)| same(name, middleware.fingerprint))
-        && config.tls.options.keys().eq(previous.config.tls.options.keys())
+/// What was built before, and how much of what routers refer to is as it was.
+struct Before<'a> {
+    previous: &'a Snapshot,
+    /// All but services: middlewares and the names of TLS options.
+    steady: bool,
+    services_steady: bool,
+}
+
+impl<'a> Before<'a> {
+    fn new(config: &Merged, built: &Built, previous: &'a Snapshot) -> Self {
+        let (middlewares, services) = (&previous.built.middlewares, &previous.built.services);
+        let steady = built.middlewares.len() == middlewares.len()
+            && built.middlewares.iter().all(|(name, middleware)| {
+                middlewares.get(name).is_some_and(|known| known.fingerprint == middleware.fingerprint)
+            })
+            && config.tls.options.keys().eq(previous.config.tls.options.keys());
+        let services_steady = built.services.len() == services.len()
+            && built.services.iter().all(|(name, service)| {
+                services.get(name).is_some_and(|known| known.fingerprint == service.fingerprint)
+            });
+        Before { previous, steady, services_steady }
+    }
+
+    /// What a router became, if it is declared as before and so is all that it refers to: nothing of it needs a closer look.
+    fn untouched(
+        &self,
+        place: usize,
+        qualified: &Arc<str>,
+        object: &Arc<Object<Options>>,
+        built: &Built,
+    ) -> Option<&'a BuiltRoutersSlice> {
+        let declared = &self.previous.config.http.routers;
+        // Most routers stand where they stood.
+        let (place, known) = match declared.get_index(place) {
+            Some((name, known)) if name == qualified => (place, known),
+            _ => declared.get_full(qualified).map(|(place, _, known)| (place, known))?,
+        };
+        let routers = self.previous.built.routers_of(place).filter(|_| self.steady && known == object)?;
+        let same_service = |router: &Arc<BuiltRouter>| {
+            let service = built.services.get(&router.service).map(|service| service.fingerprint);
+            service == router.service_fingerprint
+        };
+        (self.services_steady || routers.values().all(same_service)).then_some(routers)
+    }
 }
 
 /// What all routers have in common.
@@ -81,12 +125,6 @@ impl<'a> House<'a> {
 
     fn statics(&self) -> &'a Static {
         &self.shared.statics
-    }
-
-    /// Whether a router is declared as before and its service is the same, so that nothing of it needs a closer look.
-    fn is_untouched(&self, known: &BuiltRouter, object: &Object<Options>) -> bool {
-        let service = self.built.services.get(&known.service).map(|service| service.fingerprint);
-        known.alone && known.declaration == object.hash && service == known.service_fingerprint
     }
 
     /// A router becomes one site; on entry points with middlewares or TLS of their own it becomes one more for each, named
@@ -162,7 +200,7 @@ impl Site<'_> {
         fingerprint([self.object.hash, chain, service.map_or(1, |service| service.fingerprint), tls_options])
     }
 
-    fn build(&self, fingerprint: u64, alone: bool, previous: &BuiltRouters) -> BuiltRouter {
+    fn build(&self, fingerprint: u64, previous: &BuiltRouters) -> BuiltRouter {
         let mut status = Status::default();
         let mut findings = Findings::new();
         let places = self.places(&mut status);
@@ -188,8 +226,6 @@ impl Site<'_> {
         let service = self.house.built.services.get(&self.service);
         BuiltRouter {
             fingerprint,
-            declaration: self.object.hash,
-            alone,
             service: Arc::clone(&self.service),
             service_fingerprint: service.map(|service| service.fingerprint),
             places: routers,
@@ -399,6 +435,7 @@ pub(super) fn tables(
     shared: &Shared,
     entry_points: usize,
     built: &Built,
+    previous: &Snapshot,
     findings: &mut Findings,
 ) -> Vec<(Routes, Routes)> {
     let precedence = precedence(&shared.statics);
@@ -410,35 +447,65 @@ pub(super) fn tables(
             }
         }
     }
-    let table = |routers: Vec<Arc<Router>>, findings: &mut Findings| {
+    let of_provider =
+        |router: &Router| precedence.get(name::provider(&router.name)).copied().unwrap_or(u32::MAX);
+    let mut table = |routers: Vec<Arc<Router>>, place: usize, tls: bool| {
+        let before = previous.entry_points.get(place).map(|routes| routes.of(tls).routers.as_slice());
+        let routers = in_order(routers, before.unwrap_or_default(), of_provider);
+        shadowed(&routers, findings);
         let rank = |router: &Router| Rank {
             priority: router.priority,
-            precedence: precedence.get(name::provider(&router.name)).copied().unwrap_or(u32::MAX),
+            precedence: of_provider(router),
             name: Arc::clone(&router.name),
         };
-        shadowed(&routers, findings);
         let entries =
             routers.iter().map(|router| Entry { rule: Arc::clone(&router.rule), rank: rank(router) });
         Routes { table: Table::build(entries.collect()), routers }
     };
-    lists.into_iter().map(|[plain, tls]| (table(plain, findings), table(tls, findings))).collect()
+    let lists = lists.into_iter().enumerate();
+    lists.map(|(place, [plain, tls])| (table(plain, place, false), table(tls, place, true))).collect()
+}
+
+/// Sorts routers by rank. Those that were there before are in order already, so that few are left to be compared.
+fn in_order(
+    routers: Vec<Arc<Router>>,
+    before: &[Arc<Router>],
+    precedence: impl Fn(&Router) -> u32,
+) -> Vec<Arc<Router>> {
+    let mut fresh: HashSet<*const Router> = routers.iter().map(Arc::as_ptr).collect();
+    let mut sorted: Vec<Arc<Router>> = Vec::with_capacity(routers.len());
+    sorted.extend(before.iter().filter(|router| fresh.remove(&Arc::as_ptr(router))).cloned());
+    let known = sorted.len();
+    sorted.extend(routers.into_iter().filter(|router| fresh.contains(&Arc::as_ptr(router))));
+    let order = |a: &Router, b: &Router| {
+        let rank = |router: &Router| (Reverse(router.priority), precedence(router));
+        rank(a).cmp(&rank(b)).then_with(|| a.name.cmp(&b.name))
+    };
+    if sorted.len() - known > FEW {
+        sorted.sort_by(|a, b| order(a, b));
+        return sorted;
+    }
+    for place in known..sorted.len() {
+        let at = sorted[..place].partition_point(|before| order(before, &sorted[place]).is_lt());
+        sorted[at..=place].rotate_right(1);
+    }
+    sorted
 }
 
 /// Finds routers whose very rule another router of the entry point has with a higher priority. Equal priorities are a tie, which the model reports.
 fn shadowed(routers: &[Arc<Router>], findings: &mut Findings) {
     let mut first: HashMap<&str, &Arc<Router>> = HashMap::with_capacity(routers.len());
     for router in routers {
-        let best = first.entry(router.rule.text()).or_insert(router);
-        if best.priority == router.priority {
+        // They come in order, so the first one with a rule is the one that wins.
+        let winner = first.entry(router.rule.text()).or_insert(router);
+        if winner.priority == router.priority {
             continue;
         }
-        let (winner, loser) = if router.priority > best.priority { (router, *best) } else { (*best, router) };
-        *best = winner;
         let message = format!(
             "router `{}` never matches: `{}` has the same rule and a higher priority ({} against {})",
-            loser.name, winner.name, winner.priority, loser.priority
+            router.name, winner.name, winner.priority, router.priority
         );
-        let subject = format!("router {}", loser.name);
+        let subject = format!("router {}", router.name);
         findings.push(
             Finding::new(&codes::SHADOWED, message).about(subject).evidence("rule", router.rule.text()),
         );

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Check, reference};
+use super::{Check, Subject, reference};
 use crate::codes;
 use crate::dynamic::{Object, Objects, TcpService, UdpService};
 
@@ -18,14 +18,14 @@ pub(super) fn check(check: &mut Check<'_>) {
             .collect()
     });
     check.cycles("service", &http, &merged.http.services);
-    let tcp = edges(&merged.tcp.services, |name, object| match &*object.value {
+    let tcp = edges(&merged.tcp.services, |name, object| match &object.value {
         TcpService::LoadBalancer(_) => Vec::new(),
         TcpService::Weighted(weighted) => {
             weighted.services.iter().map(|child| reference(&child.name, name).into_owned()).collect()
         }
     });
     check.cycles("tcp service", &tcp, &merged.tcp.services);
-    let udp = edges(&merged.udp.services, |name, object| match &*object.value {
+    let udp = edges(&merged.udp.services, |name, object| match &object.value {
         UdpService::LoadBalancer(_) => Vec::new(),
         UdpService::Weighted(weighted) => {
             weighted.services.iter().map(|child| reference(&child.name, name).into_owned()).collect()
@@ -53,14 +53,14 @@ fn edges<T>(objects: &Objects<T>, children: impl Fn(&str, &Object<T>) -> Vec<Str
 }
 
 impl Check<'_> {
-    fn cycles<T>(&mut self, kind: &str, edges: &[Vec<usize>], objects: &Objects<T>) {
+    fn cycles<T>(&mut self, kind: &'static str, edges: &[Vec<usize>], objects: &Objects<T>) {
         for cycle in find_cycles(edges) {
             let names: Vec<&str> =
                 cycle.iter().filter_map(|&at| objects.get_index(at)).map(|(name, _)| &**name).collect();
             let Some((_, first)) = cycle.first().and_then(|&at| objects.get_index(at)) else { continue };
             let way = [&names[..], &names[..1]].concat().join("->");
             let message = format!("could not instantiate {kind} {}: recursion detected in {way}", names[0]);
-            self.push(&codes::CYCLE, message, &format!("{kind} {}", names[0]), &first.origin);
+            self.push(&codes::CYCLE, message, Subject { kind, name: names[0] }, &first.origin);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::router::Parts;
-use super::{Check, reference};
+use super::{Check, Subject, reference};
 use crate::codes;
 use crate::dynamic::{LoadBalancer, Middleware, Object, Router, Service, ServiceKind};
 use crate::statics::Protocol;
@@ -52,17 +52,16 @@ impl Check<'_> {
             self.service(&parts, object, &self.merged.http.services);
         }
         let subject = parts.subject();
-        self.middlewares((&subject, name), &router.middlewares, object, &self.merged.http.middlewares);
+        self.middlewares(subject, &router.middlewares, object, &self.merged.http.middlewares);
         if let Some(tls) = &router.tls {
-            let at =
-                [object.value_origin(&["tls", "options"]), object.value_origin(&["tls", "certResolver"])];
-            self.router_tls(&subject, name, (&tls.options, &tls.cert_resolver), at);
+            let at = |field: &str| object.value_origin(&["tls", field]);
+            self.router_tls(subject, (&tls.options, &tls.cert_resolver), at);
         }
     }
 
     fn http_service(&mut self, name: &str, object: &Object<Service>) {
-        let subject = format!("service {name}");
-        self.middlewares((&subject, name), &object.value.middlewares, object, &self.merged.http.middlewares);
+        let subject = Subject { kind: "service", name };
+        self.middlewares(subject, &object.value.middlewares, object, &self.merged.http.middlewares);
         if let ServiceKind::LoadBalancer(balancer) = &object.value.kind {
             self.http_balancer(name, balancer, object);
         }
@@ -72,23 +71,23 @@ impl Check<'_> {
             if !self.has_service(known, &child) {
                 let path: Vec<&str> = path.iter().map(String::as_str).collect();
                 let message = format!("the service {child:?} does not exist");
-                self.dangling(message, &subject, &object.origin_of(&path), &child, known);
+                self.dangling(message, subject, &object.origin_of(&path), &child, known);
             }
         }
     }
 
     fn http_balancer(&mut self, name: &str, balancer: &LoadBalancer, object: &Object<Service>) {
-        let subject = format!("service {name}");
+        let subject = Subject { kind: "service", name };
         if balancer.servers.is_empty() {
             let origin = object.origin_of(&["loadBalancer", "servers"]);
             let message = format!("the service {name:?} has no servers, so it answers 503");
-            self.push(&codes::NO_SERVERS, message, &subject, &origin);
+            self.push(&codes::NO_SERVERS, message, subject, &origin);
         }
         for (index, server) in balancer.servers.iter().enumerate() {
             if let Err(fault) = usable_url(&server.url) {
                 let origin = object.origin_of(&["loadBalancer", "servers", &index.to_string(), "url"]);
                 let message = format!("error parsing server URL {:?}: {fault}", server.url);
-                self.push(&codes::BAD_SERVER, message, &subject, &origin);
+                self.push(&codes::BAD_SERVER, message, subject, &origin);
             }
         }
         if !balancer.servers_transport.is_empty() {
@@ -97,20 +96,20 @@ impl Check<'_> {
             if !known.contains_key(&*transport) && !super::is_internal(&transport) {
                 let origin = object.value_origin(&["loadBalancer", "serversTransport"]);
                 let message = format!("servers transport not found {transport}");
-                self.dangling(message, &subject, &origin, &transport, known);
+                self.dangling(message, subject, &origin, &transport, known);
             }
         }
     }
 
     fn http_middleware(&mut self, name: &str, object: &Object<Middleware>) {
-        let subject = format!("middleware {name}");
+        let subject = Subject { kind: "middleware", name };
         if object.value.is("chain") {
             for (reference_text, node) in object.value.names("middlewares") {
                 let qualified = reference(reference_text, name);
                 let known = &self.merged.http.middlewares;
                 if !self.has_middleware(known, &qualified) {
                     let message = format!("middleware {qualified:?} does not exist");
-                    self.dangling(message, &subject, &node.origin, &qualified, known);
+                    self.dangling(message, subject, &node.origin, &qualified, known);
                 }
             }
         }
@@ -122,7 +121,7 @@ impl Check<'_> {
             let known = &self.merged.http.services;
             if !self.has_service(known, &qualified) {
                 let message = format!("the service {qualified:?} does not exist");
-                self.dangling(message, &subject, &node.origin, &qualified, known);
+                self.dangling(message, subject, &node.origin, &qualified, known);
             }
         }
     }

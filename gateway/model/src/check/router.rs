@@ -2,7 +2,7 @@
 
 use fairlead_diag::Origin;
 
-use super::{Check, MAX_USER_PRIORITY, is_internal, item_origin, reference};
+use super::{Check, MAX_USER_PRIORITY, Subject, is_internal, item_origin, reference};
 use crate::codes;
 use crate::dynamic::{Object, Objects};
 use crate::statics::Protocol;
@@ -17,9 +17,9 @@ pub(super) struct Parts<'a> {
     pub(super) protocol: Protocol,
 }
 
-impl Parts<'_> {
-    pub(super) fn subject(&self) -> String {
-        format!("{} {}", self.kind, self.name)
+impl<'a> Parts<'a> {
+    pub(super) fn subject(&self) -> Subject<'a> {
+        Subject { kind: self.kind, name: self.name }
     }
 }
 
@@ -63,7 +63,7 @@ impl Check<'_> {
             self.push(
                 &codes::NO_ENTRY_POINT,
                 "no valid entryPoint for this router",
-                &parts.subject(),
+                parts.subject(),
                 &origin,
             );
         }
@@ -75,7 +75,7 @@ impl Check<'_> {
                 Protocol::Udp => "the service is missing on the udp router",
                 Protocol::Tcp => "the service is missing on the router",
             };
-            self.push(&codes::NO_SERVICE, message, &parts.subject(), &object.origin);
+            self.push(&codes::NO_SERVICE, message, parts.subject(), &object.origin);
             return;
         }
         let service = reference(parts.service, parts.name);
@@ -83,7 +83,7 @@ impl Check<'_> {
             let origin = object.value_origin(&["service"]);
             self.dangling(
                 format!("the service {service:?} does not exist"),
-                &parts.subject(),
+                parts.subject(),
                 &origin,
                 &service,
                 known,
@@ -94,13 +94,13 @@ impl Check<'_> {
     /// Middlewares that `subject` names in the list `path`.
     pub(super) fn middlewares<T, M>(
         &mut self,
-        (subject, name): (&str, &str),
+        subject: Subject<'_>,
         list: &[String],
         object: &Object<T>,
         known: &Objects<M>,
     ) {
         for (index, middleware) in list.iter().enumerate() {
-            let qualified = reference(middleware, name);
+            let qualified = reference(middleware, subject.name);
             if !self.has_middleware(known, &qualified) {
                 let origin = item_origin(object, &["middlewares"], index);
                 let message = format!("middleware {qualified:?} does not exist");
@@ -116,38 +116,40 @@ impl Check<'_> {
         priority: i64,
         object: &Object<T>,
     ) {
-        let subject = parts.subject();
         if rule.trim().is_empty() {
-            self.push(&codes::NO_RULE, "router has no rule", &subject, &object.origin);
+            self.push(&codes::NO_RULE, "router has no rule", parts.subject(), &object.origin);
         }
         if priority > MAX_USER_PRIORITY && !is_internal(parts.name) {
             let message = format!(
                 "the router priority {priority} exceeds the max user-defined priority {MAX_USER_PRIORITY}"
             );
-            self.push(&codes::PRIORITY_TOO_HIGH, message, &subject, &object.value_origin(&["priority"]));
+            self.push(
+                &codes::PRIORITY_TOO_HIGH,
+                message,
+                parts.subject(),
+                &object.value_origin(&["priority"]),
+            );
         }
     }
 
-    /// TLS options and certificate resolver that a router names.
+    /// TLS options and certificate resolver that a router names; `at` says where a field of its TLS stands.
     pub(super) fn router_tls(
         &mut self,
-        subject: &str,
-        name: &str,
+        subject: Subject<'_>,
         (options, resolver): (&str, &str),
-        at: [Origin; 2],
+        at: impl Fn(&str) -> Origin,
     ) {
-        let [options_at, resolver_at] = at;
         if !options.is_empty() {
             let qualified = match options {
                 crate::dynamic::tls::DEFAULT => options.into(),
-                _ => reference(options, name),
+                _ => reference(options, subject.name),
             };
             let known = &self.merged.tls.options;
             if !known.contains_key(&*qualified) {
                 self.dangling(
                     format!("unknown TLS options: {qualified}"),
                     subject,
-                    &options_at,
+                    &at("options"),
                     &qualified,
                     known,
                 );
@@ -156,7 +158,7 @@ impl Check<'_> {
         if !resolver.is_empty() && !self.surroundings.statics.certificates_resolvers.contains_key(resolver) {
             let message = format!("the certificate resolver {resolver:?} is not declared");
             let finding =
-                fairlead_diag::Finding::new(&codes::DANGLING, message).about(subject).at(&resolver_at);
+                fairlead_diag::Finding::new(&codes::DANGLING, message).about(subject).at(&at("certResolver"));
             let finding = finding.severity(fairlead_diag::Severity::Warning);
             self.findings
                 .push(finding.help("declare it in the static configuration under `certificatesResolvers`"));

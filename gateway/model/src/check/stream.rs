@@ -1,7 +1,7 @@
 //! TCP and UDP routers and services.
 
 use super::router::Parts;
-use super::{Check, reference};
+use super::{Check, Subject, reference};
 use crate::codes;
 use crate::dynamic::http_service::WeightedService;
 use crate::dynamic::{Object, Objects, TcpRouter, TcpService, UdpService};
@@ -46,50 +46,49 @@ impl Check<'_> {
         self.entry_points(&parts, object);
         self.service(&parts, object, &self.merged.tcp.services);
         let subject = parts.subject();
-        self.middlewares((&subject, name), &router.middlewares, object, &self.merged.tcp.middlewares);
+        self.middlewares(subject, &router.middlewares, object, &self.merged.tcp.middlewares);
         if let Some(tls) = router.tls.as_ref().filter(|tls| !tls.passthrough) {
-            let at =
-                [object.value_origin(&["tls", "options"]), object.value_origin(&["tls", "certResolver"])];
-            self.router_tls(&subject, name, (&tls.options, &tls.cert_resolver), at);
+            let at = |field: &str| object.value_origin(&["tls", field]);
+            self.router_tls(subject, (&tls.options, &tls.cert_resolver), at);
         }
     }
 
     fn tcp_service(&mut self, name: &str, object: &Object<TcpService>) {
-        let subject = format!("tcp service {name}");
-        match &*object.value {
+        let subject = Subject { kind: "tcp service", name };
+        match &object.value {
             TcpService::LoadBalancer(balancer) => {
                 let addresses = balancer.servers.iter().map(|server| server.address.as_str());
-                self.addresses(&subject, name, addresses, object);
+                self.addresses(subject, name, addresses, object);
                 let transport = reference(&balancer.servers_transport, name);
                 let known = &self.merged.tcp.servers_transports;
                 if !balancer.servers_transport.is_empty() && !known.contains_key(&*transport) {
                     let origin = object.value_origin(&["loadBalancer", "serversTransport"]);
                     let message = format!("servers transport not found {transport}");
-                    self.dangling(message, &subject, &origin, &transport, known);
+                    self.dangling(message, subject, &origin, &transport, known);
                 }
             }
             TcpService::Weighted(weighted) => {
-                self.weighted(&subject, name, &weighted.services, object, &self.merged.tcp.services);
+                self.weighted(subject, name, &weighted.services, object, &self.merged.tcp.services);
             }
         }
     }
 
     fn udp_service(&mut self, name: &str, object: &Object<UdpService>) {
-        let subject = format!("udp service {name}");
-        match &*object.value {
+        let subject = Subject { kind: "udp service", name };
+        match &object.value {
             UdpService::LoadBalancer(balancer) => {
                 let addresses = balancer.servers.iter().map(|server| server.address.as_str());
-                self.addresses(&subject, name, addresses, object);
+                self.addresses(subject, name, addresses, object);
             }
             UdpService::Weighted(weighted) => {
-                self.weighted(&subject, name, &weighted.services, object, &self.merged.udp.services);
+                self.weighted(subject, name, &weighted.services, object, &self.merged.udp.services);
             }
         }
     }
 
     fn addresses<'b, T>(
         &mut self,
-        subject: &str,
+        subject: Subject<'_>,
         name: &str,
         addresses: impl ExactSizeIterator<Item = &'b str>,
         object: &Object<T>,
@@ -115,7 +114,7 @@ impl Check<'_> {
 
     fn weighted<T>(
         &mut self,
-        subject: &str,
+        subject: Subject<'_>,
         name: &str,
         services: &[WeightedService],
         object: &Object<T>,

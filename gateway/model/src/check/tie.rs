@@ -1,13 +1,13 @@
 //! HTTP routers that cannot be told apart: same entry point, same rule, same priority.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use fairlead_diag::Finding;
 
 use super::Check;
 use crate::codes;
-use crate::dynamic::{Object, Router};
+use crate::dynamic::{Merged, Object, Router};
 
 /// Routers named in one finding.
 const MOST: usize = 10;
@@ -15,17 +15,15 @@ const MOST: usize = 10;
 /// What a router is chosen by: entry point, whether it is for TLS, priority, rule.
 type Key<'a> = (&'a str, bool, i64, &'a str);
 
+/// Rules, as far as they are to be told apart.
+type Rules<'a> = HashSet<&'a str, foldhash::fast::RandomState>;
+
 pub(super) fn check(check: &mut Check<'_>) {
-    let merged = check.merged;
     let statics = check.surroundings.statics;
     let default = statics.default_entry_points();
-    let mut groups: HashMap<Key<'_>, Vec<(&Arc<str>, &Object<Router>)>, foldhash::fast::RandomState> =
-        HashMap::default();
-    for (name, object) in &merged.http.routers {
+    let mut groups: HashMap<Key<'_>, Vec<(&Arc<str>, &Object<Router>)>> = HashMap::new();
+    for (name, object) in alike(check.merged) {
         let router = &object.value;
-        if router.rule.trim().is_empty() || !router.parent_refs.is_empty() {
-            continue;
-        }
         let named: Vec<&str> = router.entry_points.iter().map(String::as_str).collect();
         for point in if named.is_empty() { &default } else { &named } {
             let Some(tls) = statics.entry_points.get(*point).map(|point| point.http.tls.is_some()) else {
@@ -42,6 +40,22 @@ pub(super) fn check(check: &mut Check<'_>) {
     for (key, routers) in tied {
         check.findings.push(tie(key, &routers));
     }
+}
+
+/// The routers whose rule another router has too. Only those can tie, and mostly there are none.
+fn alike(merged: &Merged) -> Vec<(&Arc<str>, &Object<Router>)> {
+    let routers = || {
+        let all = merged.http.routers.iter().map(|(name, object)| (name, &**object));
+        all.filter(|(_, object)| !object.value.rule.trim().is_empty() && object.value.parent_refs.is_empty())
+    };
+    let mut seen: Rules<'_> =
+        HashSet::with_capacity_and_hasher(merged.http.routers.len(), Default::default());
+    let rules = routers().map(|(_, object)| object.value.rule.trim());
+    let shared: Rules<'_> = rules.filter(|rule| !seen.insert(rule)).collect();
+    if shared.is_empty() {
+        return Vec::new();
+    }
+    routers().filter(|(_, object)| shared.contains(object.value.rule.trim())).collect()
 }
 
 /// The priority that counts: the given one, else the length of the rule in bytes.

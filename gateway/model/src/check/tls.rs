@@ -80,7 +80,7 @@ impl Check<'_> {
             self.push(
                 &codes::TLS_INVALID,
                 message,
-                &subject,
+                subject.as_str(),
                 &object.origin_of(&["clientAuth", "clientAuthType"]),
             );
         }
@@ -163,14 +163,14 @@ impl Check<'_> {
         let subject = format!("tls store {name}");
         if name != DEFAULT {
             let message = format!("the store `{name}` has no effect: only `{DEFAULT}` is used");
-            self.push(&codes::STORE_WITHOUT_EFFECT, message, &subject, &object.origin);
+            self.push(&codes::STORE_WITHOUT_EFFECT, message, subject.as_str(), &object.origin);
         }
         if let Some(Certificate { cert_file, key_file }) = &object.value.default_certificate {
             self.pair(cert_file.is_empty(), key_file.is_empty(), &subject, object, &["defaultCertificate"]);
         }
     }
 
-    fn rivals<T>(&mut self, what: &str, rivals: &[(Arc<str>, Object<T>)]) {
+    fn rivals<T>(&mut self, what: &str, rivals: &[(Arc<str>, Arc<Object<T>>)]) {
         if rivals.is_empty() {
             return;
         }

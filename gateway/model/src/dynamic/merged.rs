@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::object::{Object, Objects};
 use super::tls::{DEFAULT, TlsOptions, TlsStore};
 use super::{Dynamic, Http, Tcp, Tls, Udp};
-use crate::name::qualify;
+use crate::name::{is_qualified, qualify};
 
 /// The dynamic configuration of all providers. Names are qualified: `web@file`. Objects are shared, not copied.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,20 +27,26 @@ pub struct Merged {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rivals {
     /// TLS options.
-    pub options: Vec<(Arc<str>, Object<TlsOptions>)>,
+    pub options: Vec<(Arc<str>, Arc<Object<TlsOptions>>)>,
     /// TLS stores.
-    pub stores: Vec<(Arc<str>, Object<TlsStore>)>,
+    pub stores: Vec<(Arc<str>, Arc<Object<TlsStore>>)>,
 }
 
 impl Merged {
     /// Puts providers together. The order is kept; one provider should come only once.
     pub fn from_providers<'a>(providers: impl IntoIterator<Item = (&'a str, &'a Dynamic)>) -> Merged {
+        Merged::default().renewed(providers)
+    }
+
+    /// As [`Merged::from_providers`], sharing the names that `self` has already.
+    #[must_use]
+    pub fn renewed<'a>(&self, providers: impl IntoIterator<Item = (&'a str, &'a Dynamic)>) -> Merged {
         let mut merged = Merged::default();
         let (mut options, mut stores) = (Vec::new(), Vec::new());
         for (provider, dynamic) in providers {
-            merged.http.take_in(&dynamic.http, provider);
-            merged.tcp.take_in(&dynamic.tcp, provider);
-            merged.udp.take_in(&dynamic.udp, provider);
+            merged.http.take_in(&dynamic.http, provider, &self.http);
+            merged.tcp.take_in(&dynamic.tcp, provider, &self.tcp);
+            merged.udp.take_in(&dynamic.udp, provider, &self.udp);
             merged.tls.certificates.extend(dynamic.tls.certificates.iter().cloned());
             take_in_but_default(&mut merged.tls.options, &dynamic.tls.options, provider, &mut options);
             take_in_but_default(&mut merged.tls.stores, &dynamic.tls.stores, provider, &mut stores);
@@ -56,39 +62,55 @@ impl Merged {
 }
 
 impl Http {
-    fn take_in(&mut self, other: &Http, provider: &str) {
-        take_in(&mut self.routers, &other.routers, provider);
-        take_in(&mut self.services, &other.services, provider);
-        take_in(&mut self.middlewares, &other.middlewares, provider);
-        take_in(&mut self.servers_transports, &other.servers_transports, provider);
+    fn take_in(&mut self, other: &Http, provider: &str, before: &Http) {
+        take_in(&mut self.routers, &other.routers, provider, &before.routers);
+        take_in(&mut self.services, &other.services, provider, &before.services);
+        take_in(&mut self.middlewares, &other.middlewares, provider, &before.middlewares);
+        take_in(
+            &mut self.servers_transports,
+            &other.servers_transports,
+            provider,
+            &before.servers_transports,
+        );
     }
 }
 
 impl Tcp {
-    fn take_in(&mut self, other: &Tcp, provider: &str) {
-        take_in(&mut self.routers, &other.routers, provider);
-        take_in(&mut self.services, &other.services, provider);
-        take_in(&mut self.middlewares, &other.middlewares, provider);
-        take_in(&mut self.servers_transports, &other.servers_transports, provider);
+    fn take_in(&mut self, other: &Tcp, provider: &str, before: &Tcp) {
+        take_in(&mut self.routers, &other.routers, provider, &before.routers);
+        take_in(&mut self.services, &other.services, provider, &before.services);
+        take_in(&mut self.middlewares, &other.middlewares, provider, &before.middlewares);
+        take_in(
+            &mut self.servers_transports,
+            &other.servers_transports,
+            provider,
+            &before.servers_transports,
+        );
     }
 }
 
 impl Udp {
-    fn take_in(&mut self, other: &Udp, provider: &str) {
-        take_in(&mut self.routers, &other.routers, provider);
-        take_in(&mut self.services, &other.services, provider);
+    fn take_in(&mut self, other: &Udp, provider: &str, before: &Udp) {
+        take_in(&mut self.routers, &other.routers, provider, &before.routers);
+        take_in(&mut self.services, &other.services, provider, &before.services);
     }
 }
 
-fn take_in<T>(all: &mut Objects<T>, some: &Objects<T>, provider: &str) {
-    all.extend(some.iter().map(|(name, object)| (qualify(name, provider), object.clone())));
+fn take_in<T>(all: &mut Objects<T>, some: &Objects<T>, provider: &str, before: &Objects<T>) {
+    all.reserve(some.len());
+    for (name, object) in some {
+        // Most objects stand where they stood.
+        let known = before.get_index(all.len()).map(|(known, _)| known);
+        let known = known.filter(|known| is_qualified(known, name, provider)).cloned();
+        all.insert(known.unwrap_or_else(|| qualify(name, provider)), Arc::clone(object));
+    }
 }
 
 fn take_in_but_default<T>(
     all: &mut Objects<T>,
     some: &Objects<T>,
     provider: &str,
-    defaults: &mut Vec<(Arc<str>, Object<T>)>,
+    defaults: &mut Vec<(Arc<str>, Arc<Object<T>>)>,
 ) {
     for (name, object) in some {
         if &**name == DEFAULT {
@@ -100,7 +122,10 @@ fn take_in_but_default<T>(
 }
 
 /// Takes the only declaration of `default`; several exclude each other and are handed back.
-fn settle<T>(all: &mut Objects<T>, mut defaults: Vec<(Arc<str>, Object<T>)>) -> Vec<(Arc<str>, Object<T>)> {
+fn settle<T>(
+    all: &mut Objects<T>,
+    mut defaults: Vec<(Arc<str>, Arc<Object<T>>)>,
+) -> Vec<(Arc<str>, Arc<Object<T>>)> {
     if defaults.len() > 1 {
         return defaults;
     }

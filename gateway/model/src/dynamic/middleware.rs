@@ -61,6 +61,10 @@ impl Declared for Middleware {
             }
         }
     }
+
+    fn move_lines(&mut self, by: i64) {
+        Arc::make_mut(&mut self.options).move_lines(by);
+    }
 }
 
 fn multi_type(name: &str, entries: &[fairlead_conf::Entry]) -> Finding {

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use fairlead_conf::{Node, Value};
+use fairlead_conf::{Node, Value, move_origin};
 use fairlead_diag::{Findings, Origin};
 use indexmap::IndexMap;
 use serde::{Serialize, Serializer};
 
-/// Objects by name, in the order of declaration.
-pub type Objects<T> = IndexMap<Arc<str>, Object<T>, foldhash::fast::RandomState>;
+/// Objects by name, in the order of declaration. Who takes an object on shares it.
+pub type Objects<T> = IndexMap<Arc<str>, Arc<Object<T>>, foldhash::fast::RandomState>;
 
-/// A declared object. Cheap to clone.
+/// A declared object.
 #[derive(Debug)]
 pub struct Object<T> {
     /// What it says.
-    pub value: Arc<T>,
+    pub value: T,
     /// The tree it was read from.
-    pub node: Arc<Node>,
+    pub node: Node,
     /// Where its name stands.
     pub origin: Origin,
     /// Equal for equal content, wherever that stands.
@@ -26,15 +26,27 @@ pub struct Object<T> {
 impl<T> Object<T> {
     /// An object read from `node`, whose name stands at `origin`.
     #[must_use]
-    pub fn new(value: T, node: &Node, origin: Origin) -> Self {
-        Object { value: Arc::new(value), hash: node.content_hash(), node: Arc::new(node.clone()), origin }
+    pub fn new(value: T, node: &Node, origin: Origin) -> Arc<Self> {
+        Arc::new(Object { value, hash: node.content_hash(), node: node.clone(), origin })
     }
 
     /// An object that the program makes; `key` must differ when the value does.
     #[must_use]
-    pub fn internal(value: T, key: &str) -> Self {
+    pub fn internal(value: T, key: &str) -> Arc<Self> {
         let node = Node::scalar(key, true, Origin::Internal);
         Object::new(value, &node, Origin::Internal)
+    }
+
+    /// The same object, standing so many lines further down in its file; up when negative.
+    pub(super) fn moved(&self, lines: i64) -> Arc<Self>
+    where
+        T: Clone + Declared,
+    {
+        let (mut value, mut node, mut origin) = (self.value.clone(), self.node.clone(), self.origin.clone());
+        value.move_lines(lines);
+        node.move_lines(lines);
+        move_origin(&mut origin, lines);
+        Arc::new(Object { value, node, origin, hash: self.hash })
     }
 
     /// Where the field at `path` stands: its key, or the deepest part of the path that exists, or the object itself.
@@ -54,23 +66,14 @@ impl<T> Object<T> {
     }
 }
 
-impl<T> Clone for Object<T> {
-    fn clone(&self) -> Self {
-        Object {
-            value: Arc::clone(&self.value),
-            node: Arc::clone(&self.node),
-            origin: self.origin.clone(),
-            hash: self.hash,
-        }
-    }
-}
-
 /// Compares content, not place.
 impl<T> PartialEq for Object<T> {
     fn eq(&self, other: &Self) -> bool {
         self.hash == other.hash
     }
 }
+
+impl<T> Eq for Object<T> {}
 
 impl<T: Serialize> Serialize for Object<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -112,6 +115,9 @@ pub(crate) fn index_of(key: &str) -> Option<&str> {
 pub(crate) trait Declared: Sized {
     /// Reads the object `name` at `path`, which leads the paths in messages. `None` when it cannot be used.
     fn read(name: &str, node: &Node, path: &[&str], findings: &mut Findings) -> Option<Self>;
+
+    /// Moves the places that it knows itself, if any, so many lines further down in its file.
+    fn move_lines(&mut self, _by: i64) {}
 }
 
 /// For objects that `serde` reads as they are. One with an error among its findings cannot be used.

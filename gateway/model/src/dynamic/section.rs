@@ -1,6 +1,7 @@
 //! Walks the sections of a dynamic configuration and reads the objects in them one by one.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use fairlead_conf::{Entry, Node, Value, codes, nearest};
 use fairlead_diag::{Finding, Findings, Origin};
@@ -51,7 +52,11 @@ impl<'a> Section<'a> {
     }
 
     /// The objects of the list under `key`.
-    pub(super) fn list<T: Declared>(&self, key: &'static str, findings: &mut Findings) -> Vec<Object<T>> {
+    pub(super) fn list<T: Declared>(
+        &self,
+        key: &'static str,
+        findings: &mut Findings,
+    ) -> Vec<Arc<Object<T>>> {
         let Some(entry) = self.node.and_then(|node| node.entry(key)) else { return Vec::new() };
         let path = self.below(key);
         let mut objects = Vec::new();
@@ -74,7 +79,7 @@ fn read<T: Declared>(
     path: &[&str],
     origin: &Origin,
     findings: &mut Findings,
-) -> Option<Object<T>> {
+) -> Option<Arc<Object<T>>> {
     let value = T::read(name, node, path, findings)?;
     Some(Object::new(value, node, origin.clone()))
 }
