@@ -1,11 +1,12 @@
 //! The file provider: a file, or all files of a directory.
 //!
 //! [`scan`](self::scan) lists the files, [`source`](self::source) keeps what each of them said last and last without
-//! error, [`merge`](self::merge) puts them together, [`watch`](self::watch) says when to look again. A load reads
+//! error, [`pieces`](self::pieces) spares most of a large file, [`merge`](self::merge) puts them together, [`watch`](self::watch) says when to look again. A load reads
 //! every file but parses only those whose bytes changed.
 
 mod load;
 mod merge;
+mod pieces;
 mod scan;
 mod source;
 mod watch;

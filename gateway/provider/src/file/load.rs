@@ -127,7 +127,7 @@ impl Loader {
         let same = known.len() == parts.len()
             && known.iter().zip(&parts).all(|(a, b)| a.0 == b.0 && Arc::ptr_eq(&a.1, &b.1));
         if !same {
-            let (dynamic, findings) = merge(&parts);
+            let (dynamic, findings) = merge(parts.iter().map(|(_, part)| part));
             self.merged = (parts, dynamic, findings);
         }
     }

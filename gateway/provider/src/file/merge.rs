@@ -5,17 +5,17 @@ use std::sync::Arc;
 use fairlead_diag::{Finding, Findings};
 use fairlead_model::{Dynamic, Objects};
 
-use super::load::Part;
 use crate::codes;
 
 /// The union of the parts. Of two objects of one kind and name the first counts, and a finding tells of the second.
-pub(super) fn merge(parts: &[Part]) -> (Arc<Dynamic>, Findings) {
-    if let [(_, only)] = parts {
-        return (only.clone(), Findings::new());
-    }
+pub(super) fn merge<'d>(parts: impl IntoIterator<Item = &'d Arc<Dynamic>>) -> (Arc<Dynamic>, Findings) {
+    let mut parts = parts.into_iter().peekable();
     let mut findings = Findings::new();
     let mut all = Dynamic::default();
-    for (_, part) in parts {
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() && all.is_empty() {
+            return (part.clone(), findings);
+        }
         http(&mut all, part, &mut findings);
         tcp(&mut all, part, &mut findings);
         add("UDP router", &mut all.udp.routers, &part.udp.routers, &mut findings);
@@ -44,8 +44,14 @@ fn tcp(all: &mut Dynamic, part: &Dynamic, findings: &mut Findings) {
 }
 
 fn add<T>(kind: &str, all: &mut Objects<T>, part: &Objects<T>, findings: &mut Findings) {
+    all.reserve(part.len());
     for (name, object) in part {
-        if let Some(first) = all.get(name) {
+        let mut taken = false;
+        let first = all.entry(name.clone()).or_insert_with(|| {
+            taken = true;
+            object.clone()
+        });
+        if !taken {
             let finding = Finding::new(&codes::DUPLICATE, format!("the {kind} `{name}` is declared twice"));
             findings.push(
                 finding
@@ -54,8 +60,6 @@ fn add<T>(kind: &str, all: &mut Objects<T>, part: &Objects<T>, findings: &mut Fi
                     .label(&first.origin, "used")
                     .help("rename one of the two"),
             );
-        } else {
-            all.insert(name.clone(), object.clone());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One file: what it said last, and what it said last without error.
 
+use std::borrow::Cow;
 use std::hash::BuildHasher;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use fairlead_diag::{Finding, Findings, Origin, Position};
 use fairlead_gotmpl::{Environment, Value};
 use fairlead_model::Dynamic;
 
+use super::pieces::Pieces;
 use super::scan::origin;
 use crate::codes;
 
@@ -22,6 +24,7 @@ pub(super) struct Source {
     broken: Option<Arc<Dynamic>>,
     /// Why the last version cannot be used; empty when it can.
     errors: Findings,
+    pieces: Pieces,
 }
 
 /// A version without errors.
@@ -55,15 +58,15 @@ impl Source {
         }
         self.text = Some(hash);
         let mut findings = Findings::new();
-        match decode(path, &text, &mut findings) {
+        match decode(path, &text, &mut self.pieces, hasher, &mut findings) {
             Some(dynamic) if !findings.has_errors() => {
-                self.good = Some(Good { dynamic: Arc::new(dynamic), findings, since: now });
+                self.good = Some(Good { dynamic, findings, since: now });
                 self.errors = Findings::new();
                 self.broken = None;
             }
             dynamic => {
                 self.errors = findings;
-                self.broken = dynamic.map(Arc::new);
+                self.broken = dynamic;
             }
         }
     }
@@ -98,7 +101,13 @@ fn kept(path: &Path, since: SystemTime) -> Finding {
 }
 
 /// Renders, parses and decodes. `None` or an error among the findings means that the text cannot be used.
-fn decode(path: &Path, text: &str, findings: &mut Findings) -> Option<Dynamic> {
+fn decode(
+    path: &Path,
+    text: &str,
+    pieces: &mut Pieces,
+    hasher: &impl BuildHasher,
+    findings: &mut Findings,
+) -> Option<Arc<Dynamic>> {
     let name = path.display().to_string();
     let rendered = match render(&name, text) {
         Ok(rendered) => rendered,
@@ -107,10 +116,14 @@ fn decode(path: &Path, text: &str, findings: &mut Findings) -> Option<Dynamic> {
             return None;
         }
     };
+    if let Some((dynamic, without_effect)) = pieces.decode(&name, &rendered, hasher) {
+        findings.extend(without_effect);
+        return Some(dynamic);
+    }
     match fairlead_conf::parse_file_text(&name, &rendered) {
         Ok(node) => {
             findings.extend(fairlead_model::not_yet::findings_dynamic(&node));
-            Some(Dynamic::decode(&node, findings))
+            Some(Arc::new(Dynamic::decode(&node, findings)))
         }
         Err(finding) => {
             findings.push(finding);
@@ -120,13 +133,14 @@ fn decode(path: &Path, text: &str, findings: &mut Findings) -> Option<Dynamic> {
 }
 
 /// The text, or what it becomes as a template.
-fn render(name: &str, text: &str) -> Result<String, Finding> {
+fn render<'t>(name: &str, text: &'t str) -> Result<Cow<'t, str>, Finding> {
     if !text.contains("{{") {
-        return Ok(text.to_owned());
+        return Ok(Cow::Borrowed(text));
     }
     // As in Traefik the data of these templates is `false`, and they see the environment.
     let environment = Environment::new().variables(|name| std::env::var(name).ok());
-    fairlead_gotmpl::render(name, text, &Value::from(false), &environment).map_err(|error| {
+    let rendered = fairlead_gotmpl::render(name, text, &Value::from(false), &environment);
+    rendered.map(Cow::Owned).map_err(|error| {
         let at = Position { line: error.line, column: error.column, len: 0 };
         let origin = Origin::File { path: name.into(), at };
         Finding::new(&codes::TEMPLATE, format!("cannot render the template: {}", error.message)).at(&origin)
