@@ -140,6 +140,11 @@ impl Mirror {
         &self.core.quarantine
     }
 
+    /// Waits until nothing is being fetched and all that was is stored: for an orderly end.
+    pub async fn settled(&self) {
+        self.core.flights.none().await;
+    }
+
     /// Brings something into the cache as if a client of the route had asked for it.
     ///
     /// # Errors

@@ -48,6 +48,8 @@ pub(super) type FlightKey = (u32, String);
 #[derive(Default)]
 pub(super) struct Flights {
     live: Mutex<HashMap<FlightKey, watch::Receiver<Stage>>>,
+    /// How many there are.
+    count: watch::Sender<usize>,
 }
 
 /// The flight's side.
@@ -76,7 +78,9 @@ struct Lands {
 
 impl Drop for Lands {
     fn drop(&mut self) {
-        self.flights.live.lock().remove(&self.key);
+        let mut live = self.flights.live.lock();
+        live.remove(&self.key);
+        self.flights.count.send_replace(live.len());
     }
 }
 
@@ -97,6 +101,7 @@ impl Flights {
         }
         let (sender, stage) = watch::channel(Stage::Waiting);
         live.insert(key.clone(), stage.clone());
+        self.count.send_replace(live.len());
         drop(live);
         let lands = Lands { flights: Arc::clone(self), key };
         let pilot = Arc::new(Pilot { stage: sender });
@@ -108,6 +113,12 @@ impl Flights {
             drop(lands);
         });
         Ok((stage, false))
+    }
+
+    /// Waits until there is none: all that was fetched is stored.
+    pub(super) async fn none(&self) {
+        // The sender is ours: it does not go away meanwhile.
+        drop(self.count.subscribe().wait_for(|count| *count == 0).await);
     }
 }
 

@@ -24,6 +24,7 @@ use super::upstream::{Off, Upstream, UpstreamKind};
 use super::walk::Leg;
 use super::{Mirror, sweep};
 use crate::Settings;
+use crate::direct::Direct;
 use crate::goenv::GoEnv;
 use crate::list::{List, Place};
 use crate::metrics::CACHE_BYTES;
@@ -63,7 +64,7 @@ pub(super) fn start(
         fetcher,
         via,
         blobs: Arc::clone(&blobs),
-        folder: folder(&settings.cache),
+        folder: folder(&settings.cache).unwrap_or_default(),
         upstreams: Vec::new(),
         databases: HashMap::new(),
         findings,
@@ -118,7 +119,7 @@ struct Parts<'a> {
     retry: RetryPolicy,
     via: HeaderValue,
     blobs: Arc<dyn Blobs>,
-    folder: Option<PathBuf>,
+    folder: PathBuf,
     /// By identity: the URL with its secrets, `direct` or `off`.
     upstreams: Vec<(String, Arc<Upstream>)>,
     databases: HashMap<String, Arc<SumDb>>,
@@ -190,8 +191,8 @@ impl Parts<'_> {
         Arc::new(Tree::new(url.as_str().into(), folder))
     }
 
-    fn direct(&mut self) -> Arc<dyn Source> {
-        Arc::new(Off::new())
+    fn direct(&self) -> Arc<dyn Source> {
+        Direct::new(&self.settings.direct, self.fetcher.clone(), self.folder.join("direct"))
     }
 
     fn database(&mut self, text: &str, proxies: &[url::Url]) -> Option<Arc<SumDb>> {
