@@ -8,11 +8,14 @@ use anyhow::Context;
 use fairlead_diag::render::{self, TextStyle};
 use fairlead_diag::{Findings, Severity};
 use fairlead_gateway::{Gateway, Setup, System};
-use fairlead_mirror::Mirror;
+use fairlead_mirror::admin::Admin;
+use fairlead_mirror::prefetch::Prefetch;
+use fairlead_mirror::usage::Usage;
+use fairlead_mirror::{Mirror, Settings};
 use fairlead_model::statics::{LogFormat, Static};
 use fairlead_provider::{FileOptions, FileProvider, Provider, Reload};
 use fairlead_rt::Shutdown;
-use fairlead_telemetry::log;
+use fairlead_telemetry::{Metrics, log};
 
 use crate::load::{self, Loaded};
 
@@ -63,22 +66,21 @@ pub(crate) fn serve(
             reload
         });
         let metrics = fairlead_gateway::metrics(&loaded.statics);
-        let mirror = match loaded.mirror.map(|settings| Mirror::start(&settings, &metrics, &shutdown)) {
-            Some(Ok(mirror)) => Some(mirror),
-            Some(Err(findings)) => {
-                refuse(&findings);
-                return Ok(ExitCode::FAILURE);
+        let mut systems = Vec::new();
+        if let Some(settings) = &loaded.mirror {
+            match mirror(settings, &metrics, &shutdown, &mut loaded.findings) {
+                Ok(system) => systems.push(system),
+                Err(findings) => {
+                    refuse(&findings);
+                    return Ok(ExitCode::FAILURE);
+                }
             }
-            None => None,
-        };
-        if let Some(mirror) = &mirror {
-            loaded.findings.extend(mirror.findings().iter().cloned());
         }
         let setup = Setup {
             statics: loaded.statics,
             findings: loaded.findings,
             providers,
-            systems: mirror.into_iter().map(system).collect(),
+            systems,
             metrics,
             workers: workers(),
             shutdown: shutdown.clone(),
@@ -102,9 +104,21 @@ pub(crate) fn serve(
     })
 }
 
-/// The mirror as a service of the gateway.
-fn system(mirror: Arc<Mirror>) -> System {
-    System { name: "mirror", service: mirror, api: None }
+/// The mirror as a service of the gateway, with those who watch it.
+fn mirror(
+    settings: &Settings,
+    metrics: &Metrics,
+    shutdown: &Shutdown,
+    findings: &mut Findings,
+) -> Result<System, Findings> {
+    let mirror = Mirror::start(settings, metrics, shutdown)?;
+    findings.extend(mirror.findings().iter().cloned());
+    let usage = Usage::start(&mirror, shutdown);
+    let prefetch = Prefetch::new(&mirror, settings, metrics, shutdown);
+    let counted = Arc::<Usage>::clone(&usage);
+    mirror.observe(vec![prefetch, counted]);
+    let api = Admin::new(Arc::clone(&mirror), usage, settings);
+    Ok(System { name: "mirror", service: mirror, api: Some(Arc::new(api)) })
 }
 
 /// The embedded provider is not one that a static configuration can name, so its absence there is no finding.

@@ -22,12 +22,21 @@ impl Progress {
 
     /// `done` of `total` are done.
     pub(super) fn tell(&self, done: usize, total: usize) {
+        self.show(done == total, &format!("{done}/{total}"));
+    }
+
+    /// What is being done at the moment.
+    pub(super) fn say(&self, what: &str) {
+        self.show(false, what);
+    }
+
+    fn show(&self, always: bool, text: &str) {
         let Some(shown) = &self.shown else { return };
         let Ok(mut shown) = shown.lock() else { return };
-        if done == total || shown.elapsed() >= INTERVAL {
+        if always || shown.elapsed() >= INTERVAL {
             *shown = Instant::now();
             // A terminal that is gone is no reason to stop.
-            let _ = write!(anstream::stderr(), "\r\x1b[K{} {done}/{total}", self.doing);
+            let _ = write!(anstream::stderr(), "\r\x1b[K{} {text}", self.doing);
         }
     }
 }
