@@ -130,7 +130,7 @@ impl Site {
         let path = asked.path.replace("%21", "!");
         let fault = state.fault(&path);
         let (latency, modules) = (state.latency, &state.modules);
-        let answer = match &fault {
+        let answer = match fault {
             None => conditional(asked, state.good(&path, None)),
             Some(fault) => fault.apply(&path, modules, state.good(&path, Some(fault))),
         };
@@ -147,10 +147,10 @@ impl State {
     fn fault(&mut self, path: &str) -> Option<Fault> {
         let rule = self.faults.iter_mut().rfind(|rule| rule.left != Some(0) && matches(&rule.pattern, path))?;
         rule.left = rule.left.map(|left| left - 1);
-        Some(rule.fault.clone())
+        Some(rule.fault)
     }
 
-    fn good(&self, path: &str, fault: Option<&Fault>) -> Answer {
+    fn good(&self, path: &str, fault: Option<Fault>) -> Answer {
         let proxied = format!("/sumdb/{SUMDB}");
         if let Some(path) = path.strip_prefix(&proxied).or_else(|| path.strip_prefix("/db")) {
             return self.of_sumdb(path, fault);
@@ -161,7 +161,7 @@ impl State {
         }
     }
 
-    fn of_sumdb(&self, path: &str, fault: Option<&Fault>) -> Answer {
+    fn of_sumdb(&self, path: &str, fault: Option<Fault>) -> Answer {
         let made;
         let log = match fault {
             Some(Fault::ForeignKey) => {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 use fairlead_gomod::path::{Module, unescape_path, unescape_version};
@@ -16,7 +17,7 @@ use super::zip::{Forged, forge};
 const PORTAL: &str = "<!DOCTYPE html>\n<html><head><title>Login</title></head><body>Please log in</body></html>\n";
 
 /// One kind of misbehaviour. Those that change the body change nothing where the path is of another kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// 200 with an HTML page.
     Portal,
@@ -24,8 +25,8 @@ pub enum Fault {
     HiddenPage,
     /// 302 to the same path.
     RedirectLoop,
-    /// 302 to the same path below another URL.
-    RedirectTo(String),
+    /// 302 to the same path at another address, without TLS.
+    RedirectTo(SocketAddr),
     /// A status with a text that names it.
     Status(u16),
     /// A status with `Retry-After` in seconds.
@@ -86,17 +87,17 @@ pub enum Fault {
 
 impl Fault {
     /// The answer in place of the good one. What concerns the database was done before.
-    pub(super) fn apply(&self, path: &str, modules: &Modules, good: Answer) -> Answer {
+    pub(super) fn apply(self, path: &str, modules: &Modules, good: Answer) -> Answer {
         let manner = |manner| Answer { manner, ..good.clone() };
         match self {
             Fault::Portal => Answer::new(200, "text/html; charset=utf-8", PORTAL),
             Fault::HiddenPage => good.with_body(PORTAL),
             Fault::RedirectLoop => Answer::new(302, "text/plain", "").header("Location", path),
-            Fault::RedirectTo(base) => {
-                Answer::new(302, "text/plain", "").header("Location", &format!("{base}{path}"))
+            Fault::RedirectTo(addr) => {
+                Answer::new(302, "text/plain", "").header("Location", &format!("http://{addr}{path}"))
             }
-            Fault::Status(status) => refusal(*status),
-            Fault::RetryAfter(status, seconds) => refusal(*status).header("Retry-After", &seconds.to_string()),
+            Fault::Status(status) => refusal(status),
+            Fault::RetryAfter(status, seconds) => refusal(status).header("Retry-After", &seconds.to_string()),
             Fault::Close => manner(Manner::Close),
             Fault::Reset => manner(Manner::Reset),
             Fault::Silence => manner(Manner::Silence),
@@ -141,7 +142,7 @@ impl Fault {
     }
 
     /// Another file of a version.
-    fn forged(&self, module: &Module, ending: &str, good: &Answer) -> Option<Bytes> {
+    fn forged(self, module: &Module, ending: &str, good: &Answer) -> Option<Bytes> {
         let Module { path, version } = module;
         let files = || BTreeMap::from([("evil.go".to_owned(), b"package evil\n".to_vec())]);
         let own = |name: &str| Forged::new(format!("{path}@{version}/{name}"), b"package evil\n");
