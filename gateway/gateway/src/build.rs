@@ -36,7 +36,7 @@ pub struct Built {
     pub services: HashMap<Arc<str>, BuiltService>,
     /// Middlewares.
     pub middlewares: HashMap<Arc<str>, middlewares::BuiltMiddleware>,
-    /// Routers, in the order of the configuration.
+    /// Routers, in the order of the configuration: tables sort faster what comes nearly sorted.
     pub routers: BuiltRouters,
     /// For each declared router, where in `routers` begins what it became. Empty when two declarations became routers
     /// of the same name.
@@ -121,7 +121,7 @@ pub fn build(
         tls::server_tls(shared, entry_points, &config, &built, &previous, &mut findings);
     findings.extend(checks(shared, &config));
     collect_findings(&built, &mut findings);
-    let tables = routers::tables(shared, entry_points.len(), &built, &previous, &mut findings);
+    let tables = routers::tables(shared, entry_points.len(), &built, &mut findings);
     let entry_points = tables
         .into_iter()
         .zip(server_tls)

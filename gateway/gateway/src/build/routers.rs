@@ -1,6 +1,5 @@
 //! Routers, and the match tables that find them.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
 use fairlead_diag::{Finding, Findings};
@@ -9,7 +8,7 @@ use fairlead_model::dynamic::{Object, Router as Options};
 use fairlead_model::statics::{EntryPoint as EntryOptions, RuleSyntax, Static};
 use fairlead_model::{Merged, name};
 use fairlead_rules::{Entry, Rank, Rule, RuleError, Syntax, Table};
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use super::{Built, BuiltRouter, BuiltRouters, BuiltRoutersSlice, fingerprint, middlewares, text_hash};
 use crate::codes;
@@ -20,8 +19,6 @@ use crate::snapshot::{Routes, Snapshot, Status};
 
 /// Largest priority that a user may give.
 const MAX_USER_PRIORITY: i64 = i64::MAX - 1000;
-/// New routers that are put in their places one by one; when there are more, all are sorted.
-const FEW: usize = 64;
 
 /// All routers under the names that the API shows, taking over what did not change; and where those of each declaration
 /// begin, see [`Built::starts`].
@@ -435,7 +432,6 @@ pub(super) fn tables(
     shared: &Shared,
     entry_points: usize,
     built: &Built,
-    previous: &Snapshot,
     findings: &mut Findings,
 ) -> Vec<(Routes, Routes)> {
     let precedence = precedence(&shared.statics);
@@ -447,65 +443,35 @@ pub(super) fn tables(
             }
         }
     }
-    let of_provider =
-        |router: &Router| precedence.get(name::provider(&router.name)).copied().unwrap_or(u32::MAX);
-    let mut table = |routers: Vec<Arc<Router>>, place: usize, tls: bool| {
-        let before = previous.entry_points.get(place).map(|routes| routes.of(tls).routers.as_slice());
-        let routers = in_order(routers, before.unwrap_or_default(), of_provider);
-        shadowed(&routers, findings);
+    let table = |routers: Vec<Arc<Router>>, findings: &mut Findings| {
         let rank = |router: &Router| Rank {
             priority: router.priority,
-            precedence: of_provider(router),
+            precedence: precedence.get(name::provider(&router.name)).copied().unwrap_or(u32::MAX),
             name: Arc::clone(&router.name),
         };
+        shadowed(&routers, findings);
         let entries =
             routers.iter().map(|router| Entry { rule: Arc::clone(&router.rule), rank: rank(router) });
         Routes { table: Table::build(entries.collect()), routers }
     };
-    let lists = lists.into_iter().enumerate();
-    lists.map(|(place, [plain, tls])| (table(plain, place, false), table(tls, place, true))).collect()
-}
-
-/// Sorts routers by rank. Those that were there before are in order already, so that few are left to be compared.
-fn in_order(
-    routers: Vec<Arc<Router>>,
-    before: &[Arc<Router>],
-    precedence: impl Fn(&Router) -> u32,
-) -> Vec<Arc<Router>> {
-    let mut fresh: HashSet<*const Router> = routers.iter().map(Arc::as_ptr).collect();
-    let mut sorted: Vec<Arc<Router>> = Vec::with_capacity(routers.len());
-    sorted.extend(before.iter().filter(|router| fresh.remove(&Arc::as_ptr(router))).cloned());
-    let known = sorted.len();
-    sorted.extend(routers.into_iter().filter(|router| fresh.contains(&Arc::as_ptr(router))));
-    let order = |a: &Router, b: &Router| {
-        let rank = |router: &Router| (Reverse(router.priority), precedence(router));
-        rank(a).cmp(&rank(b)).then_with(|| a.name.cmp(&b.name))
-    };
-    if sorted.len() - known > FEW {
-        sorted.sort_by(|a, b| order(a, b));
-        return sorted;
-    }
-    for place in known..sorted.len() {
-        let at = sorted[..place].partition_point(|before| order(before, &sorted[place]).is_lt());
-        sorted[at..=place].rotate_right(1);
-    }
-    sorted
+    lists.into_iter().map(|[plain, tls]| (table(plain, findings), table(tls, findings))).collect()
 }
 
 /// Finds routers whose very rule another router of the entry point has with a higher priority. Equal priorities are a tie, which the model reports.
 fn shadowed(routers: &[Arc<Router>], findings: &mut Findings) {
     let mut first: HashMap<&str, &Arc<Router>> = HashMap::with_capacity(routers.len());
     for router in routers {
-        // They come in order, so the first one with a rule is the one that wins.
-        let winner = first.entry(router.rule.text()).or_insert(router);
-        if winner.priority == router.priority {
+        let best = first.entry(router.rule.text()).or_insert(router);
+        if best.priority == router.priority {
             continue;
         }
+        let (winner, loser) = if router.priority > best.priority { (router, *best) } else { (*best, router) };
+        *best = winner;
         let message = format!(
             "router `{}` never matches: `{}` has the same rule and a higher priority ({} against {})",
-            router.name, winner.name, winner.priority, router.priority
+            loser.name, winner.name, winner.priority, loser.priority
         );
-        let subject = format!("router {}", router.name);
+        let subject = format!("router {}", loser.name);
         findings.push(
             Finding::new(&codes::SHADOWED, message).about(subject).evidence("rule", router.rule.text()),
         );
