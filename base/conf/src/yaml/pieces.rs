@@ -43,9 +43,8 @@ pub struct Piece<'t> {
 /// Cuts a text; `None` when there is nothing to cut or something speaks against it.
 #[must_use]
 pub fn cut<'t>(text: &'t str, sections: &[Section]) -> Option<Pieces<'t>> {
-    // Directives change what tags mean; control characters are line breaks, ends or indentation in disguise.
-    let directive = text.starts_with('%') || text.contains("\n%");
-    if directive || text.bytes().any(|byte| byte < b' ' && byte != b'\n') {
+    // Line breaks, ends and indentation in disguise. All bytes are looked at, which is faster than to stop at the first.
+    if text.bytes().fold(false, |odd, byte| odd | (byte < b' ' && byte != b'\n')) {
         return None;
     }
     let mut done =
@@ -54,6 +53,10 @@ pub fn cut<'t>(text: &'t str, sections: &[Section]) -> Option<Pieces<'t>> {
     let mut top = "";
     while let Some(line) = lines.next() {
         done.rest.push_str(line.text);
+        // A directive, which may change what tags mean.
+        if line.text.starts_with('%') {
+            return None;
+        }
         let heading = line.key().filter(|_| line.is_heading());
         match (line.indent, heading) {
             _ if line.is_silent() => {}
