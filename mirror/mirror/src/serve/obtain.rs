@@ -250,7 +250,7 @@ impl Core {
         let kept = match kept {
             Some(kept) => kept,
             None => {
-                made = self.from_files(route, wanted).await?;
+                made = self.made_of_files(route, wanted).await?;
                 &made
             }
         };

@@ -111,7 +111,7 @@ impl Core {
     }
 
     /// A list or the newest version, from the files in the cache: for places without a network.
-    pub(super) async fn from_files(&self, route: &Route, wanted: &Wanted) -> Option<Kept> {
+    pub(super) async fn made_of_files(&self, route: &Route, wanted: &Wanted) -> Option<Kept> {
         let (Wanted::List(module) | Wanted::Latest(module)) = wanted else { return None };
         let mut versions = self.versions(route, module).await;
         let bytes = if let Wanted::List(_) = wanted {

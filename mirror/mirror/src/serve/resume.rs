@@ -25,7 +25,7 @@ pub(super) struct Resuming {
 }
 
 enum State {
-    Flowing(Download),
+    Flowing(Box<Download>),
     Asking(BoxFuture<'static, Result<(Download, u64), FetchError>>),
     Done,
 }
@@ -47,7 +47,7 @@ impl Resuming {
     ) -> Self {
         let len = body.exact_len();
         let again = Some(Again { fetcher, url, deadline, etag });
-        Resuming { state: State::Flowing(body), again, given: 0, skip: 0, len }
+        Resuming { state: State::Flowing(Box::new(body)), again, given: 0, skip: 0, len }
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, FetchError>>> {
@@ -57,7 +57,7 @@ impl Resuming {
                 State::Asking(asking) => {
                     let (body, skip) = ready!(asking.as_mut().poll(cx))?;
                     self.skip = skip;
-                    self.state = State::Flowing(body);
+                    self.state = State::Flowing(Box::new(body));
                 }
                 State::Flowing(body) => match ready!(body.poll_chunk(cx)) {
                     Some(Ok(piece)) => {

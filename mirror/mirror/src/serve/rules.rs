@@ -66,7 +66,7 @@ impl Rules {
                     reason: setting.reason.as_str().into(),
                 }),
                 Err(word) => {
-                    wrong.push(format!("{word:?} in the versions of a rule is no comparison with a version"))
+                    wrong.push(format!("{word:?} in the versions of a rule is no comparison with a version"));
                 }
             }
         }

@@ -248,7 +248,7 @@ fn fetcher(settings: &ClientSettings, findings: &mut Findings) -> Option<Fetcher
         match std::fs::read(path) {
             Ok(pem) => roots.push(pem.into()),
             Err(error) => {
-                findings.push(bad("client.rootCas", format!("cannot read {}: {error}", path.display())))
+                findings.push(bad("client.rootCas", format!("cannot read {}: {error}", path.display())));
             }
         }
     }

@@ -9,13 +9,13 @@ use tokio::sync::Semaphore;
 
 /// A request, as it came.
 #[derive(Clone, Debug)]
-pub struct Seen {
-    pub path: String,
-    pub headers: Vec<(String, String)>,
+pub(crate) struct Seen {
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 impl Seen {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
             .find(|(known, _)| known.eq_ignore_ascii_case(name))
@@ -25,41 +25,41 @@ impl Seen {
 
 /// What is answered.
 #[derive(Clone, Default)]
-pub struct Reply {
-    pub status: u16,
-    pub headers: Vec<(&'static str, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
     /// Bytes of the body after which the connection is closed.
-    pub cut: Option<usize>,
+    pub(crate) cut: Option<usize>,
     /// A permit of it is needed before the head goes out.
-    pub before: Option<Arc<Semaphore>>,
+    pub(crate) before: Option<Arc<Semaphore>>,
     /// A permit of it is needed before the second half of the body goes out.
-    pub between: Option<Arc<Semaphore>>,
+    pub(crate) between: Option<Arc<Semaphore>>,
 }
 
 impl Reply {
-    pub fn ok(body: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn ok(body: impl Into<Vec<u8>>) -> Self {
         Reply { status: 200, body: body.into(), ..Reply::default() }
     }
 
-    pub fn text(status: u16, body: &str) -> Self {
+    pub(crate) fn text(status: u16, body: &str) -> Self {
         Reply::ok(body).status(status).with("Content-Type", "text/plain; charset=utf-8")
     }
 
-    pub fn html() -> Self {
+    pub(crate) fn html() -> Self {
         Reply::ok("<!DOCTYPE html><title>log in</title>").with("Content-Type", "text/html")
     }
 
-    pub fn status(self, status: u16) -> Self {
+    pub(crate) fn status(self, status: u16) -> Self {
         Reply { status, ..self }
     }
 
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    pub fn cut(self, at: usize) -> Self {
+    pub(crate) fn cut(self, at: usize) -> Self {
         Reply { cut: Some(at), ..self }
     }
 }
@@ -67,14 +67,14 @@ impl Reply {
 type Answer = Box<dyn Fn(&Seen) -> Reply + Send>;
 
 /// The upstream. It ends with the test's runtime.
-pub struct Fake {
-    pub url: String,
+pub(crate) struct Fake {
+    pub(crate) url: String,
     seen: Arc<Mutex<Vec<Seen>>>,
     answer: Arc<Mutex<Answer>>,
 }
 
 impl Fake {
-    pub async fn new(answer: impl Fn(&Seen) -> Reply + Send + 'static) -> Self {
+    pub(crate) async fn new(answer: impl Fn(&Seen) -> Reply + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -93,31 +93,31 @@ impl Fake {
     }
 
     /// An upstream that says the same to everything.
-    pub async fn always(reply: Reply) -> Self {
+    pub(crate) async fn always(reply: Reply) -> Self {
         Self::new(move |_| reply.clone()).await
     }
 
     /// A place where nobody listens.
-    pub async fn dead() -> String {
+    pub(crate) async fn dead() -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         format!("http://{}", listener.local_addr().unwrap())
     }
 
-    pub fn answers(&self, answer: impl Fn(&Seen) -> Reply + Send + 'static) {
+    pub(crate) fn answers(&self, answer: impl Fn(&Seen) -> Reply + Send + 'static) {
         *self.answer.lock() = Box::new(answer);
     }
 
     /// Paths that were asked for, in order.
-    pub fn paths(&self) -> Vec<String> {
+    pub(crate) fn paths(&self) -> Vec<String> {
         self.seen.lock().iter().map(|seen| seen.path.clone()).collect()
     }
 
     /// Forgets what was asked so far.
-    pub fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.seen.lock().clear();
     }
 
-    pub fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().clone()
     }
 }

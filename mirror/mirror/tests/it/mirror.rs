@@ -15,66 +15,71 @@ use fairlead_telemetry::{Metrics, MetricsOptions};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use tempfile::TempDir;
 
-pub struct Subject {
-    pub mirror: Arc<Mirror>,
-    pub metrics: Metrics,
-    pub folder: TempDir,
+pub(crate) struct Subject {
+    pub(crate) mirror: Arc<Mirror>,
+    pub(crate) metrics: Metrics,
+    pub(crate) folder: TempDir,
 }
 
 /// An answer, read to its end.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Result<Bytes, Error>,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Result<Bytes, Error>,
 }
 
 impl Answer {
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(self.body.as_ref().unwrap()).unwrap()
     }
 
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    pub fn cache(&self) -> &str {
+    pub(crate) fn cache(&self) -> &str {
         self.header("x-fairlead-cache")
     }
 }
 
 impl Subject {
     /// A mirror without a checksum database, with the settings given as further lines of YAML.
-    pub fn new(yaml: &str) -> Self {
+    pub(crate) fn new(yaml: &str) -> Self {
         Self::in_folder(yaml, tempfile::tempdir().unwrap())
     }
 
-    pub fn in_folder(yaml: &str, folder: TempDir) -> Self {
+    pub(crate) fn in_folder(yaml: &str, folder: TempDir) -> Self {
         let metrics = Metrics::new(MetricsOptions::default());
         let mirror = start(yaml, folder.path(), &metrics).unwrap();
         Subject { mirror, metrics, folder }
     }
 
     /// The same folder with a new mirror.
-    pub async fn restarted(self, yaml: &str) -> Self {
+    pub(crate) async fn restarted(self, yaml: &str) -> Self {
         self.mirror.settled().await;
         Self::in_folder(yaml, self.folder)
     }
 
     /// Asks, and waits until what was fetched is stored.
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         let answer = self.ask(Method::GET, path, &[]).await;
         self.mirror.settled().await;
         answer
     }
 
-    pub async fn ask(&self, method: Method, path: &str, headers: &[(&'static str, &str)]) -> Answer {
+    pub(crate) async fn ask(&self, method: Method, path: &str, headers: &[(&'static str, &str)]) -> Answer {
         let Response { status, headers, body, .. } = self.begin(method, path, headers).await;
         Answer { status, headers, body: body.collect(64 << 20).await }
     }
 
     /// The head of an answer, with the body still to come.
-    pub async fn begin(&self, method: Method, path: &str, headers: &[(&'static str, &str)]) -> Response {
+    pub(crate) async fn begin(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Response {
         let peer = "192.0.2.1:4711".parse().unwrap();
         let conn = Arc::new(Conn::new("test", peer, peer, None));
         let mut request = Request::new(method, path.parse().unwrap(), conn);
@@ -85,7 +90,7 @@ impl Subject {
     }
 }
 
-pub fn start(yaml: &str, folder: &Path, metrics: &Metrics) -> Result<Arc<Mirror>, Findings> {
+pub(crate) fn start(yaml: &str, folder: &Path, metrics: &Metrics) -> Result<Arc<Mirror>, Findings> {
     let mut findings = Findings::new();
     let has = |key: &str| yaml.lines().any(|line| line.starts_with(key));
     let mut text = format!("{yaml}\n");
@@ -106,7 +111,7 @@ pub fn start(yaml: &str, folder: &Path, metrics: &Metrics) -> Result<Arc<Mirror>
 }
 
 /// A module zip of about `len` bytes that do not compress.
-pub fn zip(module: &str, version: &str, len: usize) -> Vec<u8> {
+pub(crate) fn zip(module: &str, version: &str, len: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut writer = Writer::new(&mut bytes, module, version).unwrap();
     let go_mod = format!("module {module}\n");

@@ -45,6 +45,7 @@ async fn fifty_clients_are_one_request_even_when_the_first_leaves() {
     }
     assert!(words.iter().all(|word| word == "joined"), "{words:?}");
     assert_eq!(upstream.paths().len(), 1);
+    subject.mirror.settled().await;
     let again = subject.get(ZIP).await;
     assert_eq!((again.cache(), again.body.as_ref().unwrap().len()), ("hit", bytes.len()));
     assert_eq!(upstream.paths().len(), 1);
