@@ -10,6 +10,7 @@
 
 pub mod admin;
 pub mod check;
+pub mod bundle;
 pub mod codes;
 pub mod direct;
 pub mod environment;
@@ -20,6 +21,7 @@ pub mod list;
 pub mod metrics;
 pub mod prefetch;
 pub mod proof;
+pub mod report;
 pub mod serve;
 pub mod settings;
 pub mod source;
