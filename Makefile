@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PEERS := .peers
 # What the tests talk to: real clients. The tests say plainly what is missing.
-TEST_PACKAGES := curl openssl
+TEST_PACKAGES := curl git openssl
 # What the benchmark compares with.
 BENCH_PACKAGES := nginx-light haproxy wrk nghttp2-client
 

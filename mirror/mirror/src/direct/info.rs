@@ -51,16 +51,17 @@ pub(super) fn document(
     let Revision { version, commit, .. } = revision;
     let corrupt = |error: String| Failure::new(Cause::Corrupt, error);
     let time = Timestamp::from_second(commit.time).map_err(|error| corrupt(error.to_string()))?;
-    // A pseudo-version that was worked out is another one when a tag comes or goes.
-    let depends = pseudo::is_pseudo(version) && (version != asked || !version.starts_with("v0.0.0-"));
-    let (tag_prefix, tag_sum) = if depends {
+    // How a pseudo-version was found changes with branches and tags; what it is never changes.
+    let is_found = pseudo::is_pseudo(version) && version != asked;
+    let is_told = !pseudo::is_pseudo(version) || is_found;
+    let (tag_prefix, tag_sum) = if is_found {
         let prefix = layout.major_tag_prefix();
         let sum = refs.tag_sum(&prefix);
         (prefix, sum)
     } else {
         (String::new(), String::new())
     };
-    let name = commit.name.as_deref().filter(|name| *name != "HEAD" || asked.is_empty());
+    let name = commit.name.as_deref().filter(|name| is_told && (*name != "HEAD" || asked.is_empty()));
     let origin = Origin {
         vcs: "git",
         url: &remote.origin,
