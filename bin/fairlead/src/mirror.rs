@@ -3,6 +3,8 @@
 //! Exit codes of these commands: 0 valid, 1 unreachable, 2 protocol, TLS or HTTP, 3 integrity, 4 stale or degraded with
 //! `--strict`, 64 wrong usage, 70 anything that should not happen.
 
+mod bundle;
+mod check;
 mod env;
 mod progress;
 mod serve;
@@ -21,6 +23,7 @@ const INTERNAL: u8 = 70;
 /// `fairlead mirror`
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Check a mirror:        fairlead mirror check https://proxy.golang.org
 Prove a go.sum:        fairlead mirror verify go.sum
 Where does it go?      fairlead mirror env github.com/you/module
 Serve your own:        fairlead mirror serve   then   GOPROXY=http://localhost:3000 go mod download
@@ -32,20 +35,26 @@ pub(crate) struct Mirror {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Probe mirrors layer by layer and say what state each is in, and why
+    Check(Box<check::Check>),
     /// Prove every line of a go.sum by the checksum database, without downloading modules
     Verify(verify::Verify),
     /// Explain GOPROXY, GOPRIVATE, GOSUMDB and the others as they work together, or write those of a tenant
     Env(env::Env),
     /// Serve a verified, caching GOPROXY
     Serve(serve::Serve),
+    /// Carry a verified cache to a place without a network
+    Bundle(bundle::Bundle),
 }
 
 /// Runs a command; an error is one of ours, not the mirror's.
 pub(crate) fn run(options: &Mirror) -> ExitCode {
     let done = match &options.command {
+        Command::Check(options) => check::run(options),
         Command::Verify(options) => verify::run(options),
         Command::Env(options) => env::run(options),
         Command::Serve(options) => serve::run(options),
+        Command::Bundle(options) => bundle::run(options),
     };
     done.unwrap_or_else(|error| {
         if crate::is_closed_pipe(&error) {
