@@ -63,7 +63,7 @@ pub enum Fault {
     ForeignPrefix,
     /// A zip with a file outside of its prefix by `../`.
     Traversal,
-    /// A zip with a file that is declared small and unfolds to 64 MiB.
+    /// A zip with a file that is declared small and unfolds to 4 MiB.
     Bomb,
     /// A zip that declares 800 MiB.
     Huge,
@@ -157,7 +157,7 @@ impl Fault {
                 forge(&[own("a.go"), Forged::new(format!("{path}@{version}/../../evil.go"), b"")]).into()
             }
             (Fault::Bomb, "zip") => {
-                let bomb = Forged::new(format!("{path}@{version}/bomb.go"), &vec![0; 64 << 20]);
+                let bomb = Forged::new(format!("{path}@{version}/bomb.go"), &vec![0; 4 << 20]);
                 forge(&[bomb.declaring(10)]).into()
             }
             (Fault::Huge, "zip") => {

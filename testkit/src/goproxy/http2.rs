@@ -18,6 +18,8 @@ use super::http1::from;
 
 /// Between two bytes of what is slow.
 const SLOW: Duration = Duration::from_secs(1);
+/// Between the last bytes of a stream that breaks off and its end.
+const LINGER: Duration = Duration::from_millis(20);
 
 /// Answers until somebody has had enough.
 pub(super) async fn serve(stream: TlsStream<TcpStream>, site: Arc<Site>) {
@@ -92,13 +94,15 @@ async fn send(
                 tokio::time::sleep(SLOW).await;
             }
         }
-        Manner::GoAway => {
+        manner => {
             stream.send_data(half, false)?;
-            let _ = leave.send(());
-        }
-        _ => {
-            stream.send_data(half, false)?;
-            stream.send_reset(Reason::INTERNAL_ERROR);
+            // So that head and first bytes leave before the end comes.
+            tokio::time::sleep(LINGER).await;
+            if manner == Manner::GoAway {
+                let _ = leave.send(());
+            } else {
+                stream.send_reset(Reason::INTERNAL_ERROR);
+            }
         }
     }
     Ok(())

@@ -18,7 +18,7 @@ use super::fetch::{Verdict as Proof, out_of_turn};
 use super::flight::{Brought, Pilot, Stage};
 use super::memory::MAX_ENTRY;
 use super::route::Route;
-use super::stream::{Flow, Verdict};
+use super::stream::{Flow, HELD_BACK, Verdict};
 use super::upstream::Upstream;
 use super::walk::Walk;
 use crate::proof::Proved;
@@ -82,8 +82,10 @@ impl Core {
             self.cache.staging.begin().await.map_err(|error| Proof::Unknown(of_store(&error)))?;
         let (verdict, seen) = watch::channel(Verdict::Pending);
         let flow = Flow { growing: writer.growing(), len, verdict: seen };
-        pilot.tell(Stage::Flowing(flow.clone()));
-        let proved = match stage(&mut writer, body, len, upstream).await {
+        // Whoever comes now has nothing of an earlier upstream's.
+        pilot.tell(Stage::Waiting);
+        let flows = || pilot.tell(Stage::Flowing(flow.clone()));
+        let proved = match stage(&mut writer, body, len, upstream, flows).await {
             Ok(()) => {
                 let file: Arc<dyn ReadAt> = Arc::clone(writer.as_file()) as _;
                 Box::pin(self.prover.zip(&route.guard, module, file)).await.map_err(Proof::of)
@@ -156,14 +158,16 @@ impl Core {
     }
 }
 
-/// Writes a body to its end.
+/// Writes a body to its end. `flows` is called when there are bytes that can be given away: a head alone would be worth nothing, and
+/// would tie the client to this upstream.
 async fn stage(
     writer: &mut StagedWriter,
     mut body: Body,
     len: Option<u64>,
     upstream: &Upstream,
+    flows: impl Fn(),
 ) -> Result<(), Proof> {
-    let mut block = BytesMut::new();
+    let (mut block, mut is_flowing) = (BytesMut::new(), false);
     let mut written = Instant::now();
     loop {
         let frame = std::future::poll_fn(|cx| std::pin::Pin::new(&mut body).poll_frame(cx)).await;
@@ -178,6 +182,10 @@ async fn stage(
         if block.len() >= BLOCK || written.elapsed() >= LINGER {
             append(writer, &mut block).await?;
             written = Instant::now();
+            if !is_flowing && writer.len() > HELD_BACK {
+                is_flowing = true;
+                flows();
+            }
         }
     }
     append(writer, &mut block).await?;
