@@ -57,9 +57,9 @@ pub(super) async fn zip(
     };
     let chosen = choose(module, found, &tree, license)?;
     let (reader, writer) = io::pipe().map_err(|error| failed(module, &error.into()))?;
-    let file = scratch_file(scratch).map_err(|error| failed(module, &error.into()))?;
-    let of = module.clone();
+    let (of, scratch) = (module.clone(), scratch.to_owned());
     let writing = tokio::task::spawn_blocking(move || {
+        let file = scratch_file(&scratch)?;
         let created = write(&file, &of, &chosen, reader)?;
         Ok((file, created))
     });

@@ -123,7 +123,10 @@ impl Repository {
         let mut state = self.state.lock().await;
         let place = places.acquire().await.map_err(|_| Failure::new(Cause::Unavailable, "shutting down"))?;
         let lock = FolderLock::wait(&self.folder, self.git.timeout).await.map_err(|error| self.io(&error))?;
-        if self.folder.join(UNFINISHED).exists() {
+        let folder = self.folder.clone();
+        let seen = blocking(move || Ok((folder.join(UNFINISHED).exists(), folder.join("objects").is_dir())));
+        let (is_unfinished, is_there) = seen.await.map_err(|error| self.io(&error))?;
+        if is_unfinished {
             self.wipe(&mut state).await?;
         }
         let known = state.refs.clone().filter(|(at, _)| may_be_old && at.elapsed() < FRESH);
@@ -132,7 +135,7 @@ impl Repository {
             Some((_, refs)) => refs,
             None => self.ask_refs(&mut state).await?,
         };
-        if !self.folder.join("objects").is_dir() {
+        if is_unfinished || !is_there {
             state.complete = None;
             self.init(refs.is_sha256()).await?;
         }
@@ -378,7 +381,8 @@ impl Work<'_> {
     async fn fetch(&mut self, options: &[&str], refspecs: &[&str]) -> Result<(), GitError> {
         let Repository { git, remote, folder, .. } = self.repository;
         let mark = folder.join(UNFINISHED);
-        std::fs::write(&mark, "").map_err(|error| GitError::Start(error.to_string()))?;
+        let marked = blocking(move || std::fs::write(mark, "")).await;
+        marked.map_err(|error| GitError::Start(error.to_string()))?;
         let mut args = vec!["-c", "protocol.version=2", "fetch", "-q", "-f", "--no-tags"];
         args.extend(options);
         args.extend(["--", &remote.url]);
@@ -388,8 +392,13 @@ impl Work<'_> {
         let fetched = if size > git.max_bytes { Err(GitError::TooLarge(git.max_bytes)) } else { fetched };
         match &fetched {
             Ok(_) | Err(GitError::Failed { .. }) => {
-                let _ = std::fs::write(folder.join(SIZE), size.to_string());
-                let _ = std::fs::remove_file(&mark);
+                let folder = folder.clone();
+                // A mark that stays costs another copy, a size that is lost costs a sweep its aim.
+                let noted = blocking(move || {
+                    std::fs::write(folder.join(SIZE), size.to_string())?;
+                    std::fs::remove_file(folder.join(UNFINISHED))
+                });
+                drop(noted.await);
             }
             // Killed in the middle: what it left is not worth keeping.
             Err(_) => drop(self.repository.wipe(&mut self.state).await),

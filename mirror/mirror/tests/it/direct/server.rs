@@ -76,6 +76,9 @@ impl Shared {
                 None => answer(stream, "404 Not Found", "Content-Type: text/plain", b"no such page\n"),
             };
         }
+        if path.ends_with("/proxy/mods.example/proxied/@v/list") {
+            return answer(stream, "200 OK", "Content-Type: text/plain", b"v1.2.3\n");
+        }
         if head.target.starts_with("/git/") {
             return self.git(stream, &mut reader, &head);
         }

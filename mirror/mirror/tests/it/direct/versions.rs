@@ -232,6 +232,13 @@ async fn lists_and_the_newest() {
 }
 
 #[tokio::test]
+async fn a_page_may_name_a_proxy() {
+    let world = World::new(repositories::old);
+    world.server.page("mods.example/proxied", "mods.example/proxied mod HOST/proxy");
+    assert_eq!(world.text("/mods.example/proxied/@v/list").await.unwrap(), "v1.2.3\n");
+}
+
+#[tokio::test]
 async fn an_info_tells_where_it_comes_from() {
     let world = World::new(all);
     let of = async |path: &str| -> Value { serde_json::from_str(&world.text(path).await.unwrap()).unwrap() };
