@@ -57,16 +57,20 @@ fn greet(gateway: &Gateway, own: bool) -> std::io::Result<()> {
     };
     if let (true, Some(web), Some(api)) = (own, port("web"), port("traefik")) {
         writeln!(out, "\nTry:")?;
-        writeln!(out, "  curl http://localhost:{web}/                      whoami, through the router")?;
-        writeln!(
-            out,
-            "  GOPROXY=http://localhost:{web}/goproxy go mod download   modules, proved and cached"
-        )?;
-        writeln!(out, "  curl http://localhost:{api}/api/overview          what runs")?;
-        writeln!(
-            out,
-            "  curl 'http://localhost:{api}/api/explain?url=http://example.com:{web}/'   why not?"
-        )?;
+        for (command, what) in [
+            (format!("curl http://localhost:{web}/"), "whoami, through the router"),
+            (
+                format!("GOPROXY=http://localhost:{web}/goproxy go mod download"),
+                "Go modules, proved and cached",
+            ),
+            (format!("curl http://localhost:{api}/api/overview"), "what runs"),
+            (
+                format!("curl 'http://localhost:{api}/api/explain?url=http://example.com:{web}/'"),
+                "why not?",
+            ),
+        ] {
+            writeln!(out, "  {command:<66} {what}")?;
+        }
         writeln!(out, "\nYour own configuration: fairlead up -c traefik.yml   Stop: Ctrl-C")?;
     }
     out.flush()
