@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A repository that is being written.
-pub struct Builder {
+pub(super) struct Builder {
     tree: PathBuf,
     bare: PathBuf,
     /// Commits so far: each is an hour after the one before.
@@ -15,7 +15,7 @@ pub struct Builder {
 const BEGIN: i64 = 1_704_067_200;
 
 impl Builder {
-    pub fn new(place: &Path, name: &str) -> Self {
+    pub(super) fn new(place: &Path, name: &str) -> Self {
         let builder = Builder {
             tree: place.join("trees").join(name),
             bare: place.join("bare").join(format!("{name}.git")),
@@ -26,48 +26,48 @@ impl Builder {
         builder
     }
 
-    pub fn file(&self, path: &str, content: &str) -> &Self {
+    pub(super) fn file(&self, path: &str, content: &str) -> &Self {
         let path = self.tree.join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
         self
     }
 
-    pub fn link(&self, path: &str, to: &str) -> &Self {
+    pub(super) fn link(&self, path: &str, to: &str) -> &Self {
         std::os::unix::fs::symlink(to, self.tree.join(path)).unwrap();
         self
     }
 
     /// Commits everything; gives the hash.
-    pub fn commit(&mut self, message: &str) -> String {
+    pub(super) fn commit(&mut self, message: &str) -> String {
         self.commits += 1;
         self.git(&["add", "-A", "-f", "."]);
         self.git(&["commit", "-q", "--allow-empty", "-m", message]);
         self.git(&["rev-parse", "HEAD"]).trim().to_owned()
     }
 
-    pub fn tag(&self, tag: &str) -> &Self {
+    pub(super) fn tag(&self, tag: &str) -> &Self {
         self.git(&["tag", tag]);
         self
     }
 
-    pub fn annotated_tag(&self, tag: &str) -> &Self {
+    pub(super) fn annotated_tag(&self, tag: &str) -> &Self {
         self.git(&["tag", "-a", "-m", tag, tag]);
         self
     }
 
-    pub fn branch(&self, name: &str, from: &str) -> &Self {
+    pub(super) fn branch(&self, name: &str, from: &str) -> &Self {
         self.git(&["checkout", "-q", "-b", name, from]);
         self
     }
 
-    pub fn switch(&self, name: &str) -> &Self {
+    pub(super) fn switch(&self, name: &str) -> &Self {
         self.git(&["checkout", "-q", name]);
         self
     }
 
     /// Makes what was committed so far visible to the server.
-    pub fn publish(&self) -> &Self {
+    pub(super) fn publish(&self) -> &Self {
         let bare = self.bare.to_str().unwrap();
         if self.bare.exists() {
             self.git(&["push", "-q", "--mirror", bare]);
@@ -77,7 +77,7 @@ impl Builder {
         self
     }
 
-    pub fn git(&self, args: &[&str]) -> String {
+    pub(super) fn git(&self, args: &[&str]) -> String {
         let date = format!("{} +0000", BEGIN + 3600 * self.commits);
         let output = Command::new("git")
             .args(["-c", "commit.gpgsign=false", "-c", "core.autocrlf=false"])
@@ -99,7 +99,7 @@ impl Builder {
 }
 
 /// A module of many kinds in one repository: folders, major versions, and everything that a zip leaves out or changes.
-pub fn many(place: &Path) {
+pub(super) fn many(place: &Path) {
     let mut m = Builder::new(place, "m");
     m.file("go.mod", "module mods.example/m\n\ngo 1.20\n")
         .file("m.go", "package m\n")
@@ -144,7 +144,7 @@ pub fn many(place: &Path) {
 }
 
 /// A repository from before go.mod files.
-pub fn old(place: &Path) {
+pub(super) fn old(place: &Path) {
     let mut old = Builder::new(place, "old");
     for tag in ["v1.0.0", "v2.0.0", "v2.1.0"] {
         old.file("a.go", &format!("package old // {tag}\n"));
@@ -157,7 +157,7 @@ pub fn old(place: &Path) {
 }
 
 /// Without tags; the module is in the folder `go`.
-pub fn untagged(place: &Path) {
+pub(super) fn untagged(place: &Path) {
     let mut untagged = Builder::new(place, "untagged");
     untagged
         .file("go/go.mod", "module mods.example/untagged\n")
@@ -168,7 +168,7 @@ pub fn untagged(place: &Path) {
 }
 
 /// Takes a version back that lies before its last commit.
-pub fn retracted(place: &Path) {
+pub(super) fn retracted(place: &Path) {
     let mut r = Builder::new(place, "retracted");
     r.file("go.mod", "module mods.example/retracted\n");
     r.commit("one");

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 /// The server. Its thread ends with the process.
-pub struct Server {
-    pub address: String,
+pub(super) struct Server {
+    pub(super) address: String,
     shared: Arc<Shared>,
 }
 
@@ -30,7 +30,7 @@ struct Head {
 
 impl Server {
     /// Serves the bare repositories of a folder below `/git/`; below `/private/` it wants to know who asks.
-    pub fn start(repositories: &Path) -> Self {
+    pub(super) fn start(repositories: &Path) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let shared = Arc::new(Shared {
@@ -49,7 +49,7 @@ impl Server {
     }
 
     /// Puts a go-import tag on the page of a path.
-    pub fn page(&self, path: &str, content: &str) {
+    pub(super) fn page(&self, path: &str, content: &str) {
         let content = content.replace("HOST", &format!("http://{}", self.address));
         let page = format!(
             "<html><head><meta name=\"go-import\" content=\"{content}\"></head><body>x</body></html>"
@@ -58,7 +58,7 @@ impl Server {
     }
 
     /// How many requests began like this.
-    pub fn count(&self, beginning: &str) -> usize {
+    pub(super) fn count(&self, beginning: &str) -> usize {
         self.shared.seen.lock().iter().filter(|line| line.starts_with(beginning)).count()
     }
 }

@@ -284,9 +284,9 @@ async fn commits_are_found_by_their_first_digits() {
 async fn a_tag_comes_without_its_history() {
     let world = World::new(all);
     world.sums("mods.example/m", "v1.0.0").await;
-    let copy =
+    let mut copies =
         std::fs::read_dir(world.place.path().join("work")).unwrap().flatten().map(|entry| entry.path());
-    let copy = copy.filter(|path| path.is_dir()).next().unwrap();
+    let copy = copies.find(|path| path.is_dir()).unwrap();
     assert!(copy.join("shallow").exists());
     world.version("/mods.example/m/@v/main.info").await;
     assert!(!copy.join("shallow").exists(), "a pseudo-version needs to know the tags before it");
