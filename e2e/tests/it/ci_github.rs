@@ -104,6 +104,23 @@ fn the_script_for_windows_does_what_its_twin_does() {
     }
 }
 
+/// macOS has bash 3.2, which knows none of these.
+#[test]
+fn the_script_needs_no_new_bash() {
+    let sh = script("mirror.sh");
+    let new =
+        Regex::new(r"mapfile|readarray|declare -A|local -n|\$\{\w+(,,|\^\^|@)|&>>|\|&|\bcoproc\b|EPOCH")
+            .unwrap();
+    let code = sh.lines().filter(|line| !line.starts_with('#'));
+    let found: Vec<&str> = code.filter(|line| new.is_match(line)).collect();
+    assert!(found.is_empty(), "{found:?}");
+    // An empty array is an unset variable there.
+    let bare = Regex::new(r#"(^|[^+])"\$\{arguments\[@\]\}""#).unwrap();
+    let (before, verify) = sh.split_once("\nverify() {").unwrap();
+    assert!(bare.is_match(before), "`check` has arguments always");
+    assert!(!bare.is_match(verify), "`verify` may have none");
+}
+
 #[test]
 fn a_valid_mirror_passes() {
     let upstream = mirror();
@@ -279,12 +296,13 @@ const HOSTILE: [&str; 8] = [
 ];
 
 /// Uses the action and looks for anything that a hostile text has done.
-fn does_no_harm(job: &Job, with: &[(&str, &str)]) {
+fn does_no_harm(job: &Job, with: &[(&str, &str)]) -> Outcome {
     let outcome = job.uses(&Action::read(), with);
     assert!(!job.files().iter().any(|file| file == "x"), "{with:?}");
     assert!(outcome.others.is_empty(), "{with:?}: {outcome:#?}");
     assert!(!outcome.annotations.iter().any(|(_, _, said)| said == "owned"), "{with:?}: {outcome:#?}");
     assert!(!outcome.env.contains_key("GOPROXY"), "{with:?}: {outcome:#?}");
+    outcome
 }
 
 #[test]
@@ -310,10 +328,10 @@ fn hostile_texts_reach_fairlead_as_they_are() {
     for system in systems() {
         let Some((job, binary, options)) = job(system) else { return };
         for text in HOSTILE {
-            // Spaces separate mirrors; a shell would make this one.
-            let url = format!("{nowhere}/{}", text.replace([' ', '\n'], "${IFS}"));
+            // Spaces and bars separate mirrors; for a shell this would be a command as well.
+            let url = format!("{nowhere}/{}", text.replace([' ', '\n'], "${IFS}").replace('|', "&"));
             let with = [("binary", &*binary), ("options", &options), ("url", &url), ("retries", "1")];
-            does_no_harm(&job, &with);
+            is(&does_no_harm(&job, &with), 1, "unreachable");
             // A program, too, is a name and nothing else.
             does_no_harm(&job, &[("binary", text), ("url", "https://m.example")]);
         }

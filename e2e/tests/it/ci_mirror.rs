@@ -32,7 +32,7 @@ pub(crate) fn nowhere() -> String {
 
 /// Options that make the module the one that is asked for; `pins` is a file with its hashes.
 pub(crate) fn canary(pins: &str) -> [String; 4] {
-    ["--canary=good.example/m@v1.0.0", "--canary=!good.example/m@v9.9.9", "--sumdb=off"]
+    ["--canary=good.example/m@v1.0.0", "--canary=!good.example/m@v1.9.9", "--sumdb=off"]
         .map(str::to_owned)
         .into_iter()
         .chain([format!("--pins={pins}")])
