@@ -194,6 +194,12 @@ impl Fetcher {
     pub async fn get(&self, fetch: &Fetch<'_>) -> Result<Fetched, FetchError> {
         Box::pin(self.0.get(fetch)).await
     }
+
+    /// Whether a proxy is asked for this URL.
+    #[must_use]
+    pub fn uses_proxy(&self, url: &Url) -> bool {
+        self.0.proxies.choose(url).is_some()
+    }
 }
 
 impl std::fmt::Debug for Fetcher {
