@@ -375,6 +375,10 @@ fn secrets_are_masked_and_in_no_argument() {
         assert_eq!(outcome.masks, ["ci:s3cret", "s3cret"]);
         assert!(outcome.annotations[0].2.contains("the input netrc"), "{outcome:#?}");
     }
+    let job = Job::new("Linux");
+    job.write("file", "");
+    let with = [("binary", stand.path()), ("url", "https://m.example"), ("netrc", "machine m password f*")];
+    assert_eq!(job.uses(&Action::read(), &with).masks, ["f*"], "a password is no pattern of file names");
     for secret in ["t0ken", "pa%ss", "s3cret"] {
         assert!(!stand.calls().contains(secret), "{}", stand.calls());
     }
