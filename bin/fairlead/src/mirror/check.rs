@@ -141,7 +141,7 @@ pub(super) struct Check {
     #[arg(long)]
     explain: bool,
     /// Print the mirrors that may be used as a GOPROXY list, best first, and nothing else; exit 0 when there is one
-    #[arg(long, conflicts_with_all = ["explain", "format"])]
+    #[arg(long, conflicts_with = "explain")]
     pick: bool,
 }
 
