@@ -1,4 +1,4 @@
-//! Reference pages that must follow the code: `docs/reference/findings.md` and `docs/reference/options.md`.
+//! Reference pages that must follow the code: `docs/reference/findings.md` and `docs/reference/middlewares.md`.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -37,12 +37,13 @@ fn root() -> PathBuf {
 }
 
 fn findings() -> String {
-    let tables: [(&str, &[&'static Code]); 5] = [
+    let tables: [(&str, &[&'static Code]); 6] = [
         ("Configuration files, flags and environment", fairlead_conf::codes::ALL),
         ("Options of the gateway", fairlead_model::codes::ALL),
         ("Providers", fairlead_provider::codes::ALL),
         ("Middlewares", fairlead_middleware::codes::ALL),
         ("The running gateway", fairlead_gateway::codes::ALL),
+        ("The module mirror", fairlead_mirror::codes::ALL),
     ];
     let mut page = String::from(
         "# Finding codes\n\nEvery finding has a stable code. `fairlead explain CODE` prints what is written here.\n\
