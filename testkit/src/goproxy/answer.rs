@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -42,7 +42,12 @@ pub(super) enum Manner {
 
 impl Answer {
     pub(super) fn new(status: u16, kind: &str, body: impl Into<Bytes>) -> Answer {
-        Answer { status, headers: vec![("Content-Type", kind.to_owned())], body: body.into(), manner: Manner::Whole }
+        Answer {
+            status,
+            headers: vec![("Content-Type", kind.to_owned())],
+            body: body.into(),
+            manner: Manner::Whole,
+        }
     }
 
     pub(super) fn header(mut self, name: &'static str, value: &str) -> Answer {
@@ -76,7 +81,8 @@ pub(super) struct Site {
 
 struct State {
     modules: Modules,
-    log: Log,
+    /// Made when it is asked for.
+    log: OnceLock<Log>,
     faults: Vec<Rule>,
     latency: Duration,
     seen: Vec<String>,
@@ -93,7 +99,7 @@ impl Site {
     pub(super) fn new(modules: &Modules) -> Site {
         let state = State {
             modules: modules.clone(),
-            log: modules.log(1, FIRST, usize::MAX),
+            log: OnceLock::new(),
             faults: Vec::new(),
             latency: Duration::ZERO,
             seen: Vec::new(),
@@ -115,7 +121,7 @@ impl Site {
 
     pub(super) fn publish(&self, modules: &Modules) {
         let mut state = self.state();
-        state.log = modules.log(1, FIRST, usize::MAX);
+        state.log = OnceLock::new();
         state.modules = modules.clone();
     }
 
@@ -145,7 +151,8 @@ impl Site {
 impl State {
     /// The fault that a path meets; it is used up by that.
     fn fault(&mut self, path: &str) -> Option<Fault> {
-        let rule = self.faults.iter_mut().rfind(|rule| rule.left != Some(0) && matches(&rule.pattern, path))?;
+        let rule =
+            self.faults.iter_mut().rfind(|rule| rule.left != Some(0) && matches(&rule.pattern, path))?;
         rule.left = rule.left.map(|left| left - 1);
         Some(rule.fault)
     }
@@ -176,10 +183,12 @@ impl State {
                 made = self.modules.log(1, FIRST, 0);
                 &made
             }
-            _ => &self.log,
+            _ => self.log.get_or_init(|| self.modules.log(1, FIRST, usize::MAX)),
         };
         let other = match (fault, path.starts_with("/lookup/")) {
-            (Some(Fault::OtherModule), true) => self.modules.other(path).map(|name| format!("/lookup/{name}")),
+            (Some(Fault::OtherModule), true) => {
+                self.modules.other(path).map(|name| format!("/lookup/{name}"))
+            }
             _ => None,
         };
         match log.answer(other.as_deref().unwrap_or(path)) {

@@ -14,7 +14,8 @@ use super::modules::{Modules, zip};
 use super::zip::{Forged, forge};
 
 /// What a login portal says.
-const PORTAL: &str = "<!DOCTYPE html>\n<html><head><title>Login</title></head><body>Please log in</body></html>\n";
+const PORTAL: &str =
+    "<!DOCTYPE html>\n<html><head><title>Login</title></head><body>Please log in</body></html>\n";
 
 /// One kind of misbehaviour. Those that change the body change nothing where the path is of another kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,10 +135,12 @@ impl Fault {
                 Some(old) => good.with_body(old),
                 None => good,
             },
-            other => match module_of(path).and_then(|(module, ending)| other.forged(&module, ending, &good)) {
-                Some(body) => good.with_body(body),
-                None => good,
-            },
+            other => {
+                match module_of(path).and_then(|(module, ending)| other.forged(&module, ending, &good)) {
+                    Some(body) => good.with_body(body),
+                    None => good,
+                }
+            }
         }
     }
 

@@ -92,7 +92,8 @@ async fn send(wire: &mut impl Wire, asked: &Asked, answer: &Answer) -> bool {
         _ => format!("Content-Length: {}\r\n", answer.body.len()),
     };
     let headers: String = answer.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let head = format!("HTTP/1.1 {} Said\r\n{headers}{framing}\r\n", answer.status).into_bytes();
+    let status = http::StatusCode::from_u16(answer.status).unwrap();
+    let head = format!("HTTP/1.1 {status}\r\n{headers}{framing}\r\n").into_bytes();
     // The other side may have had enough.
     let sent = match answer.manner {
         Manner::Close => Ok(()),
@@ -104,7 +105,9 @@ async fn send(wire: &mut impl Wire, asked: &Asked, answer: &Answer) -> bool {
         Manner::Whole if asked.is_head => wire.write_all(&head).await,
         Manner::Whole => wire.write_all(&[&head, &answer.body[..]].concat()).await,
         Manner::NoLength => wire.write_all(&[&head, &answer.body[..]].concat()).await,
-        Manner::Truncated | Manner::GoAway | Manner::ResetStream => wire.write_all(&[&head, half].concat()).await,
+        Manner::Truncated | Manner::GoAway | Manner::ResetStream => {
+            wire.write_all(&[&head, half].concat()).await
+        }
         Manner::ChunkedCut => {
             let size = format!("{:x}\r\n", half.len() + 1).into_bytes();
             wire.write_all(&[&head, &size, half].concat()).await

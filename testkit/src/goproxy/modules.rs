@@ -217,7 +217,8 @@ impl Modules {
 
     fn refresh(&mut self, path: &str) {
         let (escaped, known) = (escape_path(path).unwrap(), &self.versions[path]);
-        let tagged: Vec<_> = known.iter().filter(|(version, _)| !pseudo::is_pseudo(version)).cloned().collect();
+        let tagged: Vec<_> =
+            known.iter().filter(|(version, _)| !pseudo::is_pseudo(version)).cloned().collect();
         let best = tagged.iter().rfind(|(version, _)| version::prerelease(version).is_empty());
         let (version, time) = best.or(tagged.last()).or(known.last()).unwrap();
         self.served.insert(format!("{escaped}/@latest"), info(version, time).into());

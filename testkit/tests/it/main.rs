@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
+mod goproxy;
+
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -12,6 +12,8 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use url::Url;
 
+use super::is_html;
+
 /// Longest answer that is read, in bytes. A lookup has some hundred, a full tile 8 KiB.
 const MAX_ANSWER: usize = 1 << 20;
 /// How long a proxy's word about what it supports is kept.
@@ -130,6 +132,10 @@ impl Places {
             Err(error) => return Said::Nothing(error.to_string()),
         };
         match document.status {
+            // A login portal says yes to everything.
+            StatusCode::OK if is_html(&document.body) => {
+                Said::Nothing(format!("{}: an HTML page", redact(url)))
+            }
             StatusCode::OK => Said::Bytes(document.body.into()),
             status @ (StatusCode::NOT_FOUND | StatusCode::GONE) => {
                 Said::Absent(format!("{}: {}", redact(url), status.as_u16()))

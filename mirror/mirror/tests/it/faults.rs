@@ -3,8 +3,6 @@
 //! [`table::ROWS`] is the table: one row for each fault, with what it costs. For each row and each kind of file four mirrors are
 //! asked: one with an empty cache, one that has the good answer already, and two with a good upstream behind a `,` and a `|`.
 
-#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
-
 mod random;
 mod retry;
 mod stage;
@@ -42,6 +40,7 @@ struct Trial<'a> {
     kind: Kind,
     outcome: &'a Outcome,
     before: Before,
+    common: Arc<Common>,
 }
 
 /// The servers of a trial.
@@ -49,16 +48,25 @@ struct Cast {
     first: Option<Upstream>,
     first_url: String,
     second: Upstream,
-    sumdb: Upstream,
+    common: Arc<Common>,
+}
+
+/// What all trials share.
+struct Common {
     ca: Ca,
+    sumdb: Upstream,
 }
 
 #[tokio::test]
 async fn every_fault_costs_what_the_table_says() {
     let outcomes = ROWS.iter().flat_map(|row| row.outcomes.iter().map(move |outcome| (row, outcome)));
     let kinds = outcomes.flat_map(|(row, outcome)| outcome.on.iter().map(move |kind| (row, outcome, *kind)));
-    let trials = kinds.flat_map(|(row, outcome, kind)| BEFORE.map(|before| Trial { row, kind, outcome, before }));
-    let tried = stream::iter(trials).map(|trial| AssertUnwindSafe(async move { trial.run().await }).catch_unwind());
+    let common = Arc::new(Common { ca: Ca::new(), sumdb: Upstream::start(truth()) });
+    let trials = kinds.flat_map(|(row, outcome, kind)| {
+        BEFORE.map(|before| Trial { row, kind, outcome, before, common: Arc::clone(&common) })
+    });
+    let tried =
+        stream::iter(trials).map(|trial| AssertUnwindSafe(async move { trial.run().await }).catch_unwind());
     let failed = tried.buffer_unordered(16).filter(|tried| ready(tried.is_err())).count().await;
     assert_eq!(failed, 0, "trials whose panics are above");
 }
@@ -68,14 +76,18 @@ fn every_kind_of_file_is_in_every_row_once() {
     for row in ROWS {
         for kind in KINDS {
             let times = row.outcomes.iter().filter(|outcome| outcome.on.contains(&kind)).count();
-            assert!(times == 1 || row.skips.contains(&kind) && times == 0, "{}: {kind:?} {times} times", row.name);
+            assert!(
+                times == 1 || row.skips.contains(&kind) && times == 0,
+                "{}: {kind:?} {times} times",
+                row.name
+            );
         }
     }
 }
 
 impl Trial<'_> {
     async fn run(&self) {
-        let cast = Cast::of(self.row);
+        let cast = Cast::of(self.row, &self.common);
         let stage = self.prepared(&cast).await;
         let asked_before = cast.asked_first();
         let said = stage.get(self.kind.path()).await;
@@ -91,12 +103,12 @@ impl Trial<'_> {
             }
             Before::GoodBehindPipe => self.assert_behind(&said, &cast, true),
         }
-        stage.assert_true(&truth()).await;
+        stage.assert_true(truth()).await;
     }
 
     /// A mirror that knows what it should.
     async fn prepared(&self, cast: &Cast) -> Stage {
-        let (first, second, sumdb) = (&cast.first_url, cast.second.url(), cast.sumdb.sumdb());
+        let (first, second, sumdb) = (&cast.first_url, cast.second.url(), cast.common.sumdb.sumdb());
         let list = match self.before {
             Before::Nothing | Before::Good => first.clone(),
             Before::GoodBehindComma => format!("{first},{second}"),
@@ -104,7 +116,7 @@ impl Trial<'_> {
         };
         let dir = Arc::new(Dir::new());
         let mut settings = plain(&list, &sumdb);
-        settings.client.root_cas = vec![dir.write("ca.pem", cast.ca.pem())];
+        settings.client.root_cas = vec![dir.write("ca.pem", cast.common.ca.pem())];
         if self.row.is_slow {
             // A byte comes each second.
             settings.client.first_byte_timeout = fairlead_conf::Duration(Duration::from_millis(900));
@@ -144,7 +156,10 @@ impl Trial<'_> {
         let quarantined = stage.mirror.quarantine().list().await;
         assert_eq!(quarantined.len(), usize::from(self.outcome.is_quarantined), "{self:?} {quarantined:?}");
         for refused in quarantined {
-            assert!(self.kind.path().ends_with(&refused.wanted) && refused.cause == "untrusted", "{refused:?}");
+            assert!(
+                self.kind.path().ends_with(&refused.wanted) && refused.cause == "untrusted",
+                "{refused:?}"
+            );
         }
     }
 
@@ -156,7 +171,10 @@ impl Trial<'_> {
         } else if self.outcome.is_counted {
             self.assert_good(said);
             assert_eq!(said.header("x-fairlead-cache"), "stale", "{self:?}");
-            assert!(!said.header("x-fairlead-stale").is_empty() && !said.header("warning").is_empty(), "{self:?}");
+            assert!(
+                !said.header("x-fairlead-stale").is_empty() && !said.header("warning").is_empty(),
+                "{self:?}"
+            );
         } else {
             self.assert_cost(said, "with a good answer in the cache");
         }
@@ -176,7 +194,11 @@ impl Trial<'_> {
     fn assert_good(&self, said: &Said) {
         let good = truth();
         assert_eq!(said.status, 200, "{self:?} {}", said.text());
-        assert!(said.body.as_ref().is_ok_and(|body| Some(body) == good.get(self.kind.path())), "{self:?} {}", said.text());
+        assert!(
+            said.body.as_ref().is_ok_and(|body| Some(body) == good.get(self.kind.path())),
+            "{self:?} {}",
+            said.text()
+        );
     }
 }
 
@@ -187,25 +209,25 @@ impl std::fmt::Debug for Trial<'_> {
 }
 
 impl Cast {
-    fn of(row: &Row) -> Cast {
-        let (good, ca) = (truth(), Ca::new());
+    fn of(row: &Row, common: &Arc<Common>) -> Cast {
+        let (good, ca) = (truth(), &common.ca);
         let local = &["127.0.0.1"];
         let first = match &row.how {
-            How::Plain(_) => Some(Upstream::start(&good)),
-            How::Tls(_) | How::RedirectToPlain => Some(Upstream::tls(&good, &ca.issue(local))),
-            How::UnknownAuthority => Some(Upstream::tls(&good, &Ca::new().issue(local))),
-            How::WrongHost => Some(Upstream::tls(&good, &ca.wrong_host())),
-            How::Expired => Some(Upstream::tls(&good, &ca.expired(local))),
+            How::Plain(_) => Some(Upstream::start(good)),
+            How::Tls(_) | How::RedirectToPlain => Some(Upstream::tls(good, &ca.issue(local))),
+            How::UnknownAuthority => Some(Upstream::tls(good, &Ca::new().issue(local))),
+            How::WrongHost => Some(Upstream::tls(good, &ca.wrong_host())),
+            How::Expired => Some(Upstream::tls(good, &ca.expired(local))),
             How::NobodyListens => None,
         };
-        let second = Upstream::start(&good);
+        let second = Upstream::start(good);
         match (&row.how, &first) {
             (How::Plain(fault) | How::Tls(fault), Some(first)) => first.fault("*", *fault),
             (How::RedirectToPlain, Some(first)) => first.fault("*", Fault::RedirectTo(second.addr())),
             _ => {}
         }
         let first_url = first.as_ref().map_or_else(|| format!("http://{}", free_addr()), Upstream::url);
-        Cast { first, first_url, second, sumdb: Upstream::start(&good), ca }
+        Cast { first, first_url, second, common: Arc::clone(common) }
     }
 
     fn asked_first(&self) -> usize {

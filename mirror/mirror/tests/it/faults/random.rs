@@ -41,8 +41,14 @@ const ANY: &[&str] = &["*", "*.zip", "*.mod", "*.info", "*/@v/list", "*/@latest"
 const PROVED: &[&str] = &["*.zip", "*.mod", "/two.example/*.zip"];
 
 /// Faults of the database. A fork is one, because the first request is made while all is well.
-const OF_SUMDB: &[Fault] =
-    &[Fault::FlippedBit, Fault::Fork, Fault::ForeignKey, Fault::RolledBack, Fault::OtherModule, Fault::Status(500)];
+const OF_SUMDB: &[Fault] = &[
+    Fault::FlippedBit,
+    Fault::Fork,
+    Fault::ForeignKey,
+    Fault::RolledBack,
+    Fault::OtherModule,
+    Fault::Status(500),
+];
 
 /// Xorshift (Marsaglia 2003): the same numbers in every run.
 struct Dice(u64);
@@ -67,7 +73,7 @@ async fn no_order_of_faults_leaves_anything_wrong() {
 
 async fn wander(seed: u64) {
     let (good, mut dice) = (truth(), Dice(seed));
-    let (first, second, database) = (Upstream::start(&good), Upstream::start(&good), Upstream::start(&good));
+    let (first, second, database) = (Upstream::start(good), Upstream::start(good), Upstream::start(good));
     let mut settings = plain(&format!("{}|{}", first.url(), second.url()), &database.sumdb());
     settings.breaker.minimum_requests = u32::MAX;
     settings.client.idle_timeout = fairlead_conf::Duration(Duration::from_millis(200));
@@ -82,7 +88,8 @@ async fn wander(seed: u64) {
             3 => database.fault("/db/*", *dice.of(OF_SUMDB)),
             4 => {
                 // What is cached is asked for again from the beginning.
-                let module = *dice.of::<&str>(&["one.example/Mod", "two.example/other", "two.example/other/v2"]);
+                let module =
+                    *dice.of::<&str>(&["one.example/Mod", "two.example/other", "two.example/other/v2"]);
                 stage.mirror.purge(module, None).await.unwrap();
             }
             at => {
@@ -92,8 +99,8 @@ async fn wander(seed: u64) {
             }
         }
         let asked: Vec<&String> = (0..3).map(|_| dice.of(&paths)).collect();
-        join_all(asked.iter().map(|path| ask(&stage, path, &good, (seed, step)))).await;
-        stage.assert_true(&good).await;
+        join_all(asked.iter().map(|path| ask(&stage, path, good, (seed, step)))).await;
+        stage.assert_true(good).await;
     }
     for upstream in [&first, &second, &database] {
         upstream.heal();
@@ -104,7 +111,7 @@ async fn wander(seed: u64) {
         let is_stale = said.header("x-fairlead-cache") == "stale";
         assert!(is_good || is_stale, "{path} of seed {seed} in the end: {} {}", said.status, said.text());
     }
-    stage.assert_true(&good).await;
+    stage.assert_true(good).await;
 }
 
 async fn ask(stage: &Stage, path: &str, good: &Modules, at: (u64, usize)) {

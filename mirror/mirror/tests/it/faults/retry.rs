@@ -11,8 +11,10 @@ const ZIP: &str = "/two.example/other/v2/@v/v2.0.0.zip";
 #[tokio::test]
 async fn what_may_pass_is_asked_for_again() {
     let good = truth();
-    for fault in [Fault::RetryAfter(503, 0), Fault::RetryAfter(429, 0), Fault::Reset, Fault::Close, Fault::Truncated] {
-        let upstream = Upstream::start(&good);
+    for fault in
+        [Fault::RetryAfter(503, 0), Fault::RetryAfter(429, 0), Fault::Reset, Fault::Close, Fault::Truncated]
+    {
+        let upstream = Upstream::start(good);
         upstream.fault_times("*.mod", fault, 2);
         let mut settings = plain(&upstream.url(), &upstream.sumdb());
         settings.client.retries = 2;
@@ -27,7 +29,7 @@ async fn what_may_pass_is_asked_for_again() {
 #[tokio::test]
 async fn a_refusal_is_final() {
     for status in [401, 403, 404, 410, 451] {
-        let upstream = Upstream::start(&truth());
+        let upstream = Upstream::start(truth());
         upstream.fault("*.mod", Fault::Status(status));
         let mut settings = plain(&upstream.url(), &upstream.sumdb());
         settings.client.retries = 2;
@@ -40,20 +42,20 @@ async fn a_refusal_is_final() {
 async fn a_zip_that_breaks_off_once_is_whole() {
     let good = truth();
     for fault in [Fault::Truncated, Fault::ChunkedCut] {
-        let upstream = Upstream::start(&good);
+        let upstream = Upstream::start(good);
         upstream.fault_times("*.zip", fault, 1);
         let stage = Stage::start(plain(&upstream.url(), &upstream.sumdb()));
         let said = stage.get(ZIP).await;
         assert_eq!(said.body.as_ref().ok(), good.get(ZIP), "{fault:?} {}", said.text());
         assert_eq!(upstream.requests("*.zip"), 2, "{fault:?}");
-        stage.assert_true(&good).await;
+        stage.assert_true(good).await;
     }
 }
 
 #[tokio::test]
 async fn the_rest_of_another_file_is_no_rest() {
     let good = truth();
-    let (first, second) = (Upstream::start(&good), Upstream::start(&good));
+    let (first, second) = (Upstream::start(good), Upstream::start(good));
     first.fault("*.zip", Fault::Tampered);
     first.fault_times("*.zip", Fault::Truncated, 1);
     let stage = Stage::start(plain(&format!("{}|{}", first.url(), second.url()), &second.sumdb()));
@@ -61,5 +63,5 @@ async fn the_rest_of_another_file_is_no_rest() {
     assert_eq!(said.body.as_ref().ok(), good.get(ZIP), "{}", said.text());
     assert_eq!((first.requests("*.zip"), second.requests("*.zip")), (2, 1));
     assert_eq!(stage.mirror.upstreams()[0].failures, 1);
-    stage.assert_true(&good).await;
+    stage.assert_true(good).await;
 }

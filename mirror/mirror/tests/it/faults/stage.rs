@@ -59,7 +59,12 @@ pub(crate) fn plain(upstreams: &str, sumdb: &str) -> Settings {
         sumdb: Some(sumdb.to_owned()),
         cache: settings::CacheSettings { memory_bytes: 0, ..Default::default() },
         ttl: settings::TtlSettings { list: now, latest: now, query: now, absent: now, ..Default::default() },
-        client: settings::ClientSettings { retries: 0, hedge_after: Span(PATIENCE), netrc: false, ..Default::default() },
+        client: settings::ClientSettings {
+            retries: 0,
+            hedge_after: Span(PATIENCE),
+            netrc: false,
+            ..Default::default()
+        },
         ..Settings::default()
     }
 }

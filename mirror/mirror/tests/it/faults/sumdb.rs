@@ -21,11 +21,23 @@ struct Row {
     says: &'static str,
 }
 
-const fn row(name: &'static str, pattern: &'static str, fault: Fault, status: u16, says: &'static str) -> Row {
+const fn row(
+    name: &'static str,
+    pattern: &'static str,
+    fault: Fault,
+    status: u16,
+    says: &'static str,
+) -> Row {
     Row { name, pattern, fault, remembers: false, status, says }
 }
 
-const fn later(name: &'static str, pattern: &'static str, fault: Fault, status: u16, says: &'static str) -> Row {
+const fn later(
+    name: &'static str,
+    pattern: &'static str,
+    fault: Fault,
+    status: u16,
+    says: &'static str,
+) -> Row {
     Row { remembers: true, ..row(name, pattern, fault, status, says) }
 }
 
@@ -59,7 +71,7 @@ async fn nothing_is_given_that_the_database_does_not_prove() {
     let good = truth();
     for row in ROWS {
         for path in [MOD, ZIP] {
-            let (upstream, database) = (Upstream::start(&good), Upstream::start(&good));
+            let (upstream, database) = (Upstream::start(good), Upstream::start(good));
             let stage = Stage::start(plain(&upstream.url(), &database.sumdb()));
             if row.remembers {
                 assert_eq!(stage.get(EARLIER).await.status, 200, "{}", row.name);
@@ -72,7 +84,7 @@ async fn nothing_is_given_that_the_database_does_not_prove() {
             } else {
                 assert!(said.text().contains(row.says), "{} {path}: {}", row.name, said.text());
             }
-            stage.assert_true(&good).await;
+            stage.assert_true(good).await;
             database.heal();
             let said = stage.get(path).await;
             assert_eq!(said.body.as_ref().ok(), good.get(path), "{} healed: {}", row.name, said.text());
@@ -96,7 +108,7 @@ async fn what_is_passed_on_is_proved() {
         (Fault::ForeignKey, "latest"),
         (Fault::Fork, "latest"),
     ] {
-        let (upstream, database) = (Upstream::start(&good), Upstream::start(&good));
+        let (upstream, database) = (Upstream::start(good), Upstream::start(good));
         let stage = Stage::start(plain(&upstream.url(), &database.sumdb()));
         let path = format!("/sumdb/{SUMDB}/{name}");
         let honest = stage.get(&format!("/sumdb/{SUMDB}/lookup/two.example/other@v0.3.0")).await;
@@ -113,7 +125,7 @@ async fn what_is_passed_on_is_proved() {
 #[tokio::test]
 async fn a_fork_is_found_after_a_restart() {
     let good = truth();
-    let (upstream, database) = (Upstream::start(&good), Upstream::start(&good));
+    let (upstream, database) = (Upstream::start(good), Upstream::start(good));
     let stage = Stage::start(plain(&upstream.url(), &database.sumdb()));
     assert_eq!(stage.get(EARLIER).await.status, 200);
     let dir = stage.dir.clone();

@@ -139,9 +139,21 @@ const fn only(skips: &'static [Kind], row: Row) -> Row {
 }
 
 pub(crate) const ROWS: &[Row] = &[
-    row("portal", How::Plain(Fault::Portal), &[fails(DOCUMENTS, 502, "HTML page"), fails(ZIP, 502, "web page")]),
-    row("page as a file", How::Plain(Fault::HiddenPage), &[fails(DOCUMENTS, 502, "HTML page"), fails(ZIP, 502, "zip")]),
-    row("redirect loop", How::Plain(Fault::RedirectLoop), &[fails(ALL, 502, "stopped after 10 redirects").after(11)]),
+    row(
+        "portal",
+        How::Plain(Fault::Portal),
+        &[fails(DOCUMENTS, 502, "HTML page"), fails(ZIP, 502, "web page")],
+    ),
+    row(
+        "page as a file",
+        How::Plain(Fault::HiddenPage),
+        &[fails(DOCUMENTS, 502, "HTML page"), fails(ZIP, 502, "zip")],
+    ),
+    row(
+        "redirect loop",
+        How::Plain(Fault::RedirectLoop),
+        &[fails(ALL, 502, "stopped after 10 redirects").after(11)],
+    ),
     row("redirect to http", How::RedirectToPlain, &[fails(ALL, 502, "from https to http")]),
     row("401", How::Plain(Fault::Status(401)), &[refuses(ALL, 403, "the upstream says 401")]),
     row("403", How::Plain(Fault::Status(403)), &[refuses(ALL, 403, "the upstream says 403")]),
@@ -167,8 +179,16 @@ pub(crate) const ROWS: &[Row] = &[
         Fault::SlowBody,
         &[fails(DOCUMENTS, 504, "timeout"), fails(ZIP, 504, "").after(2)],
     ),
-    row("truncated", How::Plain(Fault::Truncated), &[fails(DOCUMENTS, 502, ""), fails(ZIP, 502, "").after(2)]),
-    row("chunks cut off", How::Plain(Fault::ChunkedCut), &[fails(DOCUMENTS, 502, ""), fails(ZIP, 502, "").after(2)]),
+    row(
+        "truncated",
+        How::Plain(Fault::Truncated),
+        &[fails(DOCUMENTS, 502, ""), fails(ZIP, 502, "").after(2)],
+    ),
+    row(
+        "chunks cut off",
+        How::Plain(Fault::ChunkedCut),
+        &[fails(DOCUMENTS, 502, ""), fails(ZIP, 502, "").after(2)],
+    ),
     only(
         // Half a list is a list.
         &[Kind::List],
@@ -185,7 +205,11 @@ pub(crate) const ROWS: &[Row] = &[
     row("wrong host", How::WrongHost, &[fails(ALL, 502, "certificate").after(0)]),
     row("expired", How::Expired, &[fails(ALL, 502, "certificate").after(0)]),
     row("go away", How::Tls(Fault::GoAway), &[fails(DOCUMENTS, 502, ""), fails(ZIP, 502, "").after(2)]),
-    row("reset stream", How::Tls(Fault::ResetStream), &[fails(DOCUMENTS, 502, ""), fails(ZIP, 502, "").after(2)]),
+    row(
+        "reset stream",
+        How::Tls(Fault::ResetStream),
+        &[fails(DOCUMENTS, 502, ""), fails(ZIP, 502, "").after(2)],
+    ),
     only(
         // Nothing proves an info, and a list is what the upstream says.
         DOCUMENTS_BUT_MOD,
@@ -197,10 +221,17 @@ pub(crate) const ROWS: &[Row] = &[
     only(DOCUMENTS, row("declares 800 MiB", How::Plain(Fault::Huge), &[lies(ZIP, "zip for")])),
     only(
         ALL_BUT_INFO,
-        row("another version", How::Plain(Fault::WrongVersion), &[fails(INFO, 502, "instead of requested version v1.2.0")]),
+        row(
+            "another version",
+            How::Plain(Fault::WrongVersion),
+            &[fails(INFO, 502, "instead of requested version v1.2.0")],
+        ),
     ),
     only(ALL_BUT_INFO, row("written in another way", How::Plain(Fault::Remarshalled), &[harmless(INFO)])),
-    only(IMMUTABLE, row("stale", How::Plain(Fault::Stale), &[Outcome { is_old: true, ..harmless(CHANGING) }])),
+    only(
+        IMMUTABLE,
+        row("stale", How::Plain(Fault::Stale), &[Outcome { is_old: true, ..harmless(CHANGING) }]),
+    ),
 ];
 
 const DOCUMENTS_BUT_MOD: &[Kind] = &[Kind::List, Kind::Latest, Kind::Info];

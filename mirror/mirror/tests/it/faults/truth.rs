@@ -1,9 +1,17 @@
 //! The modules that honest upstreams serve.
 
+use std::sync::LazyLock;
+
 use fairlead_testkit::goproxy::{Modules, Release};
 
+static TRUTH: LazyLock<Modules> = LazyLock::new(modules);
+
 /// A module with a capital letter and two releases, one that requires it, and a major version.
-pub(crate) fn truth() -> Modules {
+pub(crate) fn truth() -> &'static Modules {
+    &TRUTH
+}
+
+fn modules() -> Modules {
     let first = Release::new().file("m.go", "package m\n").at("2024-01-02T03:04:05Z");
     let second = Release::new()
         .file("m.go", "package m\n\nconst Two = 2\n")
