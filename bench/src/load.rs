@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Read;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -61,7 +62,7 @@ pub(crate) fn run(load: Load, proxy: &Proxy, seconds: u64) -> Result<(Window, Cp
         Load::Http1 { tls, connections, query, extra } => {
             let script = proxy.folder.join("load.lua");
             fs::write(&script, workload::wrk_script(query, extra))?;
-            wrk(proxy, tls, connections, seconds, &script)
+            wrk(if tls { proxy.tls } else { proxy.plain }, tls, connections, seconds, &script)
         }
         Load::Http2 { connections, streams } => {
             // h2load appends.
@@ -69,9 +70,7 @@ pub(crate) fn run(load: Load, proxy: &Proxy, seconds: u64) -> Result<(Window, Cp
             h2load(proxy, connections, streams, seconds, &log)
         }
     };
-    let before = usage::cpu_time(proxy.pid())?;
-    let text = output(&mut command, Duration::from_secs(seconds + 30))?;
-    let used = usage::cpu_time(proxy.pid())?.since(before);
+    let (text, used) = measured(&mut command, proxy.pid(), seconds)?;
     let window = match load {
         Load::Http1 { .. } => wrk_window(&text),
         Load::Http2 { .. } => h2load_window(&text, &fs::read_to_string(&log)?),
@@ -79,6 +78,13 @@ pub(crate) fn run(load: Load, proxy: &Proxy, seconds: u64) -> Result<(Window, Cp
     let window = window.with_context(|| format!("the load generator's output is not understood:\n{text}"))?;
     ensure!(window.requests > 0, "no request was answered:\n{text}");
     Ok((window, used))
+}
+
+/// Runs a load generator for its seconds. Returns what it printed and the CPU time of a process and its descendants.
+pub(crate) fn measured(command: &mut Command, pid: u32, seconds: u64) -> Result<(String, CpuTime)> {
+    let before = usage::cpu_time(pid)?;
+    let text = output(command, Duration::from_secs(seconds + 30))?;
+    Ok((text, usage::cpu_time(pid)?.since(before)))
 }
 
 fn output(command: &mut Command, limit: Duration) -> Result<String> {
@@ -90,8 +96,9 @@ fn output(command: &mut Command, limit: Duration) -> Result<String> {
     Ok(text)
 }
 
-fn wrk(proxy: &Proxy, tls: bool, connections: u32, seconds: u64, script: &Path) -> Command {
-    let url = if tls { format!("https://{}/", proxy.tls) } else { format!("http://{}/", proxy.plain) };
+/// wrk with one thread, and a script that makes its requests.
+pub(crate) fn wrk(address: SocketAddr, tls: bool, connections: u32, seconds: u64, script: &Path) -> Command {
+    let url = format!("{}://{address}/", if tls { "https" } else { "http" });
     let mut command = Command::new("wrk");
     command.args(["-t1", "--latency", "--timeout", "10s"]);
     command.args([format!("-c{connections}"), format!("-d{seconds}s")]).arg("-s").arg(script).arg(url);
@@ -118,7 +125,8 @@ fn h2load(proxy: &Proxy, connections: u32, streams: u32, seconds: u64, log: &Pat
     command
 }
 
-fn wrk_window(text: &str) -> Option<Window> {
+/// What wrk's page says.
+pub(crate) fn wrk_window(text: &str) -> Option<Window> {
     let field =
         |name: &str| text.lines().find_map(|line| line.trim_start().strip_prefix(name)).map(str::trim);
     let requests = text.lines().find_map(|line| line.trim().split_once(" requests in "))?.0;
@@ -133,6 +141,15 @@ fn wrk_window(text: &str) -> Option<Window> {
         socket_errors: errors,
         failures: field("Non-2xx or 3xx responses:").map_or(Some(0), |number| number.parse().ok())?,
     })
+}
+
+/// Bytes that wrk read for each second, those of answers that were not complete too.
+pub(crate) fn wrk_bytes_for_each_second(text: &str) -> Option<f64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("Transfer/sec:"))?.trim();
+    let units = [("GB", 3), ("MB", 2), ("KB", 1), ("B", 0)];
+    units
+        .iter()
+        .find_map(|&(unit, power)| Some(line.strip_suffix(unit)?.parse::<f64>().ok()? * 1024_f64.powi(power)))
 }
 
 fn microseconds(text: &str) -> Option<f64> {
@@ -182,6 +199,7 @@ mod tests {
             failures: 12,
         };
         assert_eq!(window, expected);
+        assert_eq!(wrk_bytes_for_each_second(page), Some(17.17 * 1024.0 * 1024.0));
         assert_eq!(wrk_window("unable to connect"), None);
     }
 

@@ -1,5 +1,5 @@
 //! Compares the gateway with nginx, HAProxy and Traefik on one machine: CPU time for each request, latency, memory,
-//! start and reload. `make bench` runs it and keeps the numbers of `docs/benchmarks.md`.
+//! start and reload; and the [`mirror`] with goproxy. `make bench` runs it and keeps the numbers of `docs/benchmarks.md`.
 //!
 //! The proxy under test has a processor to itself with one worker; wrk or h2load and the backend share another. The
 //! peers take turns within each round, so that ratios of one round compare like with like on a noisy machine. A
@@ -12,6 +12,7 @@ mod check;
 mod client;
 mod load;
 mod machine;
+mod mirror;
 mod options;
 mod page;
 mod peers;
@@ -34,6 +35,7 @@ use serde_json::json;
 use cases::{Case, Results, idle, reload, start, throughput};
 use machine::Processors;
 use options::Options;
+use page::Part;
 use progress::tell;
 use report::Heading;
 use session::Session;
@@ -51,11 +53,47 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<()> {
     process::end_children_on_signals()?;
     let busy = machine::load_average();
-    let mut results = Results::default();
-    let session = Session::new(options, &mut results)?;
-    let machine = machine_line(&session, busy)?;
+    let open_files = machine::raise_open_files();
+    let processors = Processors::take()?;
+    let machine = machine_line(processors, busy)?;
     tell(&machine);
+    let gateway = gateway(options, processors, open_files, &machine)?;
+    let mirror = mirror(options, processors, &machine)?;
+    if let Some(path) = &options.json {
+        let of = |part: &Option<Measured>| part.as_ref().map(|part| part.samples.clone());
+        let all = json!({"machine": machine, "gateway": of(&gateway), "mirror": of(&mirror)});
+        fs::write(path, serde_json::to_string_pretty(&all)?).with_context(|| path.display().to_string())?;
+    }
+    for (part, measured) in [(Part::Gateway, gateway), (Part::Mirror, mirror)] {
+        let Some(measured) = measured else { continue };
+        progress::print(&measured.text);
+        if let Some(path) = &options.write {
+            page::replace(path, part, &measured.text)?;
+            tell(&format!("wrote {}", path.display()));
+        }
+    }
+    Ok(())
+}
+
+/// What a group of cases gave.
+struct Measured {
+    text: String,
+    samples: serde_json::Value,
+}
+
+/// Runs the cases of the gateway; `None` when there are none to run.
+fn gateway(
+    options: &Options,
+    processors: Processors,
+    open_files: u64,
+    machine: &str,
+) -> Result<Option<Measured>> {
     let cases = options.cases();
+    if cases.is_empty() {
+        return Ok(None);
+    }
+    let mut results = Results::default();
+    let session = Session::new(options, processors, open_files, &mut results)?;
     for &case in &cases {
         tell(case.title());
         measure(&session, case, &mut results)?;
@@ -68,16 +106,30 @@ fn run(options: &Options) -> Result<()> {
         cases: &cases,
     };
     let text = report::render(&heading, &results);
-    progress::print(&text);
-    if let Some(path) = &options.json {
-        let all = json!({"machine": heading.machine, "contenders": heading.contenders, "results": results});
-        fs::write(path, serde_json::to_string_pretty(&all)?).with_context(|| path.display().to_string())?;
+    Ok(Some(Measured { text, samples: json!({"contenders": session.contenders, "results": results}) }))
+}
+
+/// Runs the cases of the mirror; `None` when there are none to run.
+fn mirror(options: &Options, processors: Processors, machine: &str) -> Result<Option<Measured>> {
+    let cases = options.mirror_cases();
+    if cases.is_empty() {
+        return Ok(None);
     }
-    if let Some(path) = &options.write {
-        page::replace(path, &text)?;
-        tell(&format!("wrote {}", path.display()));
+    let mut results = mirror::Results::default();
+    let field = mirror::field::Field::new(options, processors, &mut results)?;
+    for &case in &cases {
+        tell(case.title());
+        mirror::measure(&field, case, &mut results)?;
     }
-    Ok(())
+    let heading = mirror::report::Heading {
+        machine,
+        contenders: &field.contenders,
+        rounds: field.rounds,
+        seconds: field.seconds,
+        cases: &cases,
+    };
+    let text = mirror::report::render(&heading, &results);
+    Ok(Some(Measured { text, samples: json!({"contenders": field.contenders, "results": results}) }))
 }
 
 fn measure(session: &Session, case: Case, results: &mut Results) -> Result<()> {
@@ -90,10 +142,10 @@ fn measure(session: &Session, case: Case, results: &mut Results) -> Result<()> {
 }
 
 /// Machine, load generators, and how busy the machine was before.
-fn machine_line(session: &Session, busy: f64) -> Result<String> {
+fn machine_line(processors: Processors, busy: f64) -> Result<String> {
     let wrk = machine::version(Command::new("wrk").arg("-v"))?;
     let h2load = machine::version(Command::new("h2load").arg("--version"))?;
-    let Processors { proxy, load } = session.processors;
+    let Processors { proxy, load } = processors;
     Ok(format!(
         "{}; proxy on CPU {proxy}, load and backend on CPU {load}; load average before the run {busy:.1}; \
          wrk {wrk}, h2load {h2load}",

@@ -1,13 +1,16 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
-use clap::Parser;
+use clap::builder::PossibleValue;
+use clap::{Parser, ValueEnum};
 
 use crate::cases::Case;
+use crate::mirror;
 use crate::peers::Peer;
 
-/// Compare Fairlead's cost per request with nginx, HAProxy and Traefik on this machine.
+/// Compare Fairlead on this machine: its gateway with nginx, HAProxy and Traefik, its mirror with goproxy.
 #[derive(Debug, Parser)]
 #[command(name = "fairlead-bench", version)]
 pub(crate) struct Options {
@@ -23,19 +26,25 @@ pub(crate) struct Options {
     /// The HAProxy binary to compare with
     #[arg(long, value_name = "FILE", default_value = "haproxy")]
     pub(crate) haproxy: PathBuf,
+    /// The goproxy binary to compare the mirror with
+    #[arg(long, value_name = "FILE")]
+    pub(crate) goproxy: Option<PathBuf>,
+    /// The go command that downloads through the mirrors
+    #[arg(long, value_name = "FILE", default_value = "go")]
+    pub(crate) go: PathBuf,
     /// Interleaved rounds of each throughput case
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=99))]
     pub(crate) rounds: u32,
     /// Seconds that one peer is under load in one round
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=60))]
     pub(crate) seconds: u64,
-    /// Only these cases
+    /// Only these cases, or those of one group
     #[arg(long, value_name = "CASE", value_delimiter = ',')]
-    pub(crate) only: Vec<Case>,
-    /// Only these peers
+    pub(crate) only: Vec<Pick>,
+    /// Only these peers of the gateway
     #[arg(long, value_name = "PEER", value_delimiter = ',')]
     pub(crate) peers: Vec<Peer>,
-    /// Replace the numbers between the markers of this Markdown page
+    /// Replace the numbers between the markers of this Markdown page, those of a group of which a case ran
     #[arg(long, value_name = "FILE")]
     pub(crate) write: Option<PathBuf>,
     /// Write every sample as JSON
@@ -44,9 +53,19 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// The cases to run, in the order of the report.
+    /// The cases of the gateway to run, in the order of the report.
     pub(crate) fn cases(&self) -> Vec<Case> {
-        Case::ALL.iter().copied().filter(|case| self.only.is_empty() || self.only.contains(case)).collect()
+        Case::ALL.iter().copied().filter(|case| self.picks(Pick::Gateway, Pick::OfGateway(*case))).collect()
+    }
+
+    /// The cases of the mirror to run, in the order of the report.
+    pub(crate) fn mirror_cases(&self) -> Vec<mirror::Case> {
+        let all = mirror::Case::ALL.iter().copied();
+        all.filter(|case| self.picks(Pick::Mirror, Pick::OfMirror(*case))).collect()
+    }
+
+    fn picks(&self, group: Pick, case: Pick) -> bool {
+        self.only.is_empty() || self.only.contains(&group) || self.only.contains(&case)
     }
 
     /// Whether a peer was asked for.
@@ -65,6 +84,39 @@ impl Options {
     }
 }
 
+/// What `--only` names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pick {
+    /// All cases of the gateway.
+    Gateway,
+    /// All cases of the mirror.
+    Mirror,
+    /// One of the gateway.
+    OfGateway(Case),
+    /// One of the mirror.
+    OfMirror(mirror::Case),
+}
+
+impl ValueEnum for Pick {
+    fn value_variants<'a>() -> &'a [Self] {
+        static ALL: LazyLock<Vec<Pick>> = LazyLock::new(|| {
+            let gateway = Case::ALL.iter().copied().map(Pick::OfGateway);
+            let mirror = mirror::Case::ALL.iter().copied().map(Pick::OfMirror);
+            [Pick::Gateway, Pick::Mirror].into_iter().chain(gateway).chain(mirror).collect()
+        });
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Pick::Gateway => Some(PossibleValue::new("gateway").help("All cases of the gateway")),
+            Pick::Mirror => Some(PossibleValue::new("mirror").help("All cases of the mirror")),
+            Pick::OfGateway(case) => case.to_possible_value(),
+            Pick::OfMirror(case) => case.to_possible_value(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +127,12 @@ mod tests {
         Options::command().debug_assert();
         let options = Options::parse_from(["fairlead-bench", "--only", "tls,h1", "--peers", "nginx"]);
         assert_eq!(options.cases(), [Case::H1, Case::Tls], "the report's order, not the command line's");
+        assert!(options.mirror_cases().is_empty());
+        let mirror = Options::parse_from(["fairlead-bench", "--only", "mirror,reload"]);
+        assert_eq!(
+            (mirror.cases(), mirror.mirror_cases().len()),
+            (vec![Case::Reload], mirror::Case::ALL.len())
+        );
         assert!(options.wants(Peer::Nginx) && !options.wants(Peer::Traefik));
         assert_eq!((options.rounds, options.seconds), (7, 4));
     }

@@ -10,7 +10,7 @@ use crate::targets;
 #[derive(Debug)]
 pub(crate) struct Heading<'a> {
     /// Machine and generators.
-    pub(crate) machine: String,
+    pub(crate) machine: &'a str,
     /// Who took part.
     pub(crate) contenders: &'a [Contender],
     /// Interleaved rounds.
@@ -52,7 +52,8 @@ fn notes(results: &Results, case: Option<Case>) -> String {
     if lines.is_empty() { lines } else { format!("\n{lines}") }
 }
 
-fn table(columns: &[&str], rows: Vec<Vec<String>>) -> String {
+/// A Markdown table; the first column is text, the others are numbers.
+pub(crate) fn table(columns: &[&str], rows: Vec<Vec<String>>) -> String {
     if rows.is_empty() {
         return "Not measured.\n".to_owned();
     }
@@ -191,7 +192,7 @@ mod tests {
         results.throughput.push(sample(Peer::Nginx, 1, 20.0));
         results.note(None, "nginx passes on x.".to_owned());
         let heading = Heading {
-            machine: "a machine".to_owned(),
+            machine: "a machine",
             contenders: &[],
             rounds: 1,
             seconds: 1,

@@ -21,8 +21,6 @@ pub(crate) struct Session {
     pub(crate) ground: Ground,
     /// The backend of all.
     pub(crate) backend: Backend,
-    /// Where the proxy and the load run.
-    pub(crate) processors: Processors,
     /// How many files a process may open.
     pub(crate) open_files: u64,
     /// Interleaved rounds.
@@ -32,10 +30,13 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Takes processors, starts the backend and looks for the peers. A missing peer is a note.
-    pub(crate) fn new(options: &Options, results: &mut Results) -> Result<Session> {
-        let open_files = crate::machine::raise_open_files();
-        let processors = Processors::take()?;
+    /// Starts the backend and looks for the peers. A missing peer is a note.
+    pub(crate) fn new(
+        options: &Options,
+        processors: Processors,
+        open_files: u64,
+        results: &mut Results,
+    ) -> Result<Session> {
         let backend = Backend::start()?;
         let ground = Ground::new(backend.ports, processors.proxy)?;
         let mut contenders = Vec::new();
@@ -50,7 +51,7 @@ impl Session {
         }
         anyhow::ensure!(!contenders.is_empty(), "no peer to measure");
         let (rounds, seconds) = (options.rounds, options.seconds);
-        Ok(Session { contenders, ground, backend, processors, open_files, rounds, seconds })
+        Ok(Session { contenders, ground, backend, open_files, rounds, seconds })
     }
 
     /// Starts every peer and checks that it does the work. Those that do not are left out with a note.

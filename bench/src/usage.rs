@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 /// CPU time since the processes started.
@@ -74,6 +74,24 @@ pub(crate) fn memory(root: u32) -> Result<Memory> {
     }
     ensure!(sum.pss_kib > 0, "the memory of process {root} cannot be read");
     Ok(sum)
+}
+
+/// Begins to watch anew for the most memory a process has, and returns what it has now, in KiB (RSS).
+pub(crate) fn reset_peak(pid: u32) -> Result<u64> {
+    fs::write(format!("/proc/{pid}/clear_refs"), "5").context("cannot reset the peak of memory")?;
+    status_line(pid, "VmRSS:")
+}
+
+/// The most memory that a process had since [`reset_peak`], in KiB (RSS).
+pub(crate) fn peak_kib(pid: u32) -> Result<u64> {
+    status_line(pid, "VmHWM:")
+}
+
+fn status_line(pid: u32, name: &str) -> Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let rest = text.lines().find_map(|line| line.strip_prefix(name));
+    let kib = rest.and_then(|rest| rest.trim().strip_suffix("kB")?.trim().parse().ok());
+    kib.with_context(|| format!("the memory of process {pid} cannot be read"))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,5 +176,7 @@ mod tests {
         }
         assert!(memory(group.pid()).unwrap().rss_kib > 100);
         assert!(cpu_time(u32::MAX).is_err());
+        let now = reset_peak(group.pid()).unwrap();
+        assert!(now > 0 && peak_kib(group.pid()).unwrap() > 0);
     }
 }

@@ -56,13 +56,18 @@ pub(crate) fn request(route: &Route, query: &str, extra: &str) -> String {
     text + extra + "\r\n"
 }
 
-/// A wrk script that goes round all routes. The requests are made once, so that the generator spends its time on
-/// sending them.
+/// A wrk script that goes round all routes.
 pub(crate) fn wrk_script(query: &str, extra: &str) -> String {
+    wrk_script_of(routes().iter().map(|route| request(route, query, extra)))
+}
+
+/// A wrk script that goes round some requests. They are made once, so that the generator spends its time on sending
+/// them.
+pub(crate) fn wrk_script_of(requests: impl IntoIterator<Item = String>) -> String {
     let quote = |text: String| text.replace('\\', "\\\\").replace('"', "\\\"").replace("\r\n", "\\r\\n");
     let mut script = "local requests = {\n".to_owned();
-    for route in routes() {
-        script.push_str(&format!("  \"{}\",\n", quote(request(&route, query, extra))));
+    for request in requests {
+        script.push_str(&format!("  \"{}\",\n", quote(request)));
     }
     script
         + "}\nlocal turn = 0\n\
