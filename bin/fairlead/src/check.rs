@@ -10,6 +10,7 @@ use fairlead_diag::render::{self, TextStyle};
 use fairlead_diag::{Finding, Findings, Origin, Severity};
 use fairlead_gateway::offline;
 use fairlead_gateway::snapshot::Snapshot;
+use fairlead_mirror::Mirror;
 use fairlead_model::dynamic::Dynamic;
 use fairlead_model::statics::{EntryPoint, Static};
 use fairlead_provider::{FileOptions, FileProvider};
@@ -64,6 +65,7 @@ pub(crate) fn snapshot(loaded: Loaded, dynamic: &[PathBuf]) -> anyhow::Result<(A
         let name = if providers.is_empty() && place == 0 { "file" } else { "more" };
         providers.push((name, message.dynamic));
     }
+    findings.extend(loaded.mirror.iter().flat_map(Mirror::check));
     let systems: Vec<&'static str> = loaded.mirror.iter().map(|_| "mirror").collect();
     let statics = Arc::new(loaded.statics);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

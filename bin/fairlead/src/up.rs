@@ -64,10 +64,7 @@ fn greet(gateway: &Gateway, own: bool) -> std::io::Result<()> {
                 "Go modules, proved and cached",
             ),
             (format!("curl http://localhost:{api}/api/overview"), "what runs"),
-            (
-                format!("curl 'http://localhost:{api}/api/explain?url=http://example.com:{web}/'"),
-                "why not?",
-            ),
+            (format!("curl 'http://localhost:{api}/api/explain?url=http://example.com:{web}/'"), "why not?"),
         ] {
             writeln!(out, "  {command:<66} {what}")?;
         }

@@ -143,7 +143,11 @@ async fn probe(session: &Session<'_>, url: &Url, past: cache::Past) -> Verdict {
         None => look(&probe).await,
         Some(deadline) => {
             if tokio::time::timeout_at(deadline, look(&probe)).await.is_err() {
-                probe.step(Reason::Deadline, "the check's deadline was up before the probe ended", Vec::new());
+                probe.step(
+                    Reason::Deadline,
+                    "the check's deadline was up before the probe ended",
+                    Vec::new(),
+                );
             }
         }
     }

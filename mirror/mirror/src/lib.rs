@@ -9,8 +9,8 @@
 //! against the checksum database; [`environment`] says how Go's own variables really interact.
 
 pub mod admin;
-pub mod check;
 pub mod bundle;
+pub mod check;
 pub mod codes;
 pub mod direct;
 pub mod environment;

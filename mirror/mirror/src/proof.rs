@@ -147,7 +147,7 @@ impl Prover {
             };
         }
         let Some(database) = guard.database(&module.path) else { return Ok(ProvedBy::Rules) };
-        let lines = database.lookup(module).await?;
+        let lines = database.lookup(module).await.map_err(|failure| failure.of(database.name()))?;
         let expected = hash_of(&lines, module, kind);
         match expected {
             Some(expected) if expected == text => Ok(ProvedBy::SumDb(Arc::clone(database.name()))),

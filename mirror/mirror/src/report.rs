@@ -38,7 +38,8 @@ fn clean(text: &str) -> String {
 /// The step that says most about how a mirror is: the last one that has a cost, or the last.
 fn telling(verdict: &Verdict) -> Option<&Edge> {
     let costs = |edge: &&Edge| edge.reason.exit_code() != 0;
-    let gravest = verdict.path.iter().filter(costs).max_by_key(|edge| (edge.to, edge.reason.exit_code() == 3));
+    let gravest =
+        verdict.path.iter().filter(costs).max_by_key(|edge| (edge.to, edge.reason.exit_code() == 3));
     gravest.or(verdict.path.last())
 }
 
@@ -84,9 +85,18 @@ mod tests {
             layers: vec![
                 layer("dns", Status::Ok, 3, &[("address", "192.0.2.1")]),
                 layer("tls", Status::Skipped, 0, &[]),
-                layer("canary a.example/m@v1.0.0", Status::Failed, 120, &[("trouble", "pin-mismatch: \"zip\" & co")]),
+                layer(
+                    "canary a.example/m@v1.0.0",
+                    Status::Failed,
+                    120,
+                    &[("trouble", "pin-mismatch: \"zip\" & co")],
+                ),
             ],
-            legs: vec![(Leg::Tls, Hold::Holds), (Leg::Ownership, Hold::NotApplicable), (Leg::Content, Hold::Fails)],
+            legs: vec![
+                (Leg::Tls, Hold::Holds),
+                (Leg::Ownership, Hold::NotApplicable),
+                (Leg::Content, Hold::Fails),
+            ],
             notes: vec![("server".to_owned(), "nginx".to_owned())],
             exit_code: 3,
             checked_at: "2026-01-02T03:04:05.678Z".parse::<Timestamp>().unwrap(),

@@ -105,6 +105,12 @@ impl Mirror {
         start::start(settings, environment, metrics, shutdown)
     }
 
+    /// What is wrong with settings, without starting anything: for `fairlead check`.
+    #[must_use]
+    pub fn check(settings: &Settings) -> Findings {
+        start::check(settings, &GoEnv::read())
+    }
+
     /// What is worth knowing about the settings, though nothing is wrong.
     #[must_use]
     pub fn findings(&self) -> &Findings {

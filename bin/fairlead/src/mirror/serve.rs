@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 use fairlead_conf::{Node, Value};
-use fairlead_diag::{Findings, Origin};
+use fairlead_diag::{Findings, Origin, Severity};
 use fairlead_gateway::Gateway;
-use fairlead_mirror::Settings;
 use fairlead_mirror::settings::RouteSettings;
+use fairlead_mirror::{Mirror, Settings};
 
 use crate::embedded::Embedded;
 use crate::load::{self, Loaded};
@@ -61,6 +61,9 @@ pub(super) fn run(options: &Serve) -> anyhow::Result<ExitCode> {
         .map_err(|finding| super::WrongUsage(finding.message.to_string()))?;
     let mut loaded = run::without_provider_warning(load::from_node(node));
     findings.extend(std::mem::take(&mut loaded.findings));
+    // Warnings are told when it starts.
+    findings
+        .extend(Mirror::check(&settings).into_iter().filter(|finding| finding.severity == Severity::Error));
     if run::refuse(&findings) {
         return Ok(ExitCode::from(super::USAGE));
     }

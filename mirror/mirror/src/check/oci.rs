@@ -44,7 +44,7 @@ pub(super) async fn look(probe: &Probe<'_>) -> Result<(), Trouble> {
     let started = Instant::now();
     let name = format!("image {image}");
     match Box::pin(manifest(probe, image, challenge.as_ref())).await {
-        Ok((status, evidence)) => probe.looked(name, status, started, evidence),
+        Ok(evidence) => probe.looked(name, Status::Ok, started, evidence),
         Err(trouble) => probe.trouble(probe.failed(name, started, trouble)),
     }
     Ok(())
@@ -116,9 +116,13 @@ fn parameters(mut rest: &str) -> Option<Vec<(String, String)>> {
     }
 }
 
-type Seen = (Status, Vec<(String, String)>);
+type Evidence = Vec<(String, String)>;
 
-async fn manifest(probe: &Probe<'_>, image: &str, challenge: Option<&Challenge>) -> Result<Seen, Trouble> {
+async fn manifest(
+    probe: &Probe<'_>,
+    image: &str,
+    challenge: Option<&Challenge>,
+) -> Result<Evidence, Trouble> {
     let (repository, reference) = split(image);
     let mut headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(ACCEPT))]);
     match challenge {
@@ -132,8 +136,8 @@ async fn manifest(probe: &Probe<'_>, image: &str, challenge: Option<&Challenge>)
     let path = format!("v2/{repository}/manifests/{reference}");
     let document = probe.ask(&path, headers, MAX_MANIFEST).await?;
     if document.status == StatusCode::UNAUTHORIZED && matches!(challenge, Some(Challenge::Basic)) {
-        let why = ("why".to_owned(), "a user and a password are wanted".to_owned());
-        return Ok((Status::Skipped, vec![why]));
+        let text = format!("a user and a password are wanted for the manifest of {image}");
+        return Err(Trouble::new(Reason::Unverified, text).with("url", redact(&document.url)));
     }
     let document = sound(document)?;
     let digest = format!("sha256:{}", hex(&Sha256::digest(&document.body)));
@@ -156,7 +160,7 @@ async fn manifest(probe: &Probe<'_>, image: &str, challenge: Option<&Challenge>)
     if asked.is_some() {
         probe.content_holds();
     }
-    Ok((Status::Ok, vec![("digest".to_owned(), digest)]))
+    Ok(vec![("digest".to_owned(), digest)])
 }
 
 async fn token(

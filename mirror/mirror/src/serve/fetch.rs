@@ -33,6 +33,12 @@ impl Verdict {
             _ => Verdict::Unknown(failure),
         }
     }
+
+    /// What a proof that was asked for said. Where it names somebody, that is the checksum database itself: its lies say nothing
+    /// about the upstream.
+    pub(super) fn of_proof(failure: Failure) -> Self {
+        if failure.upstream.is_some() { Verdict::Unknown(failure) } else { Verdict::of(failure) }
+    }
 }
 
 impl Core {
@@ -85,10 +91,13 @@ impl Core {
         match Box::pin(self.prover.go_mod(&route.guard, module, bytes)).await {
             Ok(_) => Ok(()),
             Err(failure) => {
-                if failure.cause == Cause::Untrusted {
-                    self.quarantine.keep(wanted, upstream.name(), &failure, bytes.clone()).await;
+                let verdict = Verdict::of_proof(failure);
+                if let Verdict::Refused(failure) = &verdict
+                    && failure.cause == Cause::Untrusted
+                {
+                    self.quarantine.keep(wanted, upstream.name(), failure, bytes.clone()).await;
                 }
-                Err(Verdict::of(failure))
+                Err(verdict)
             }
         }
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use fairlead_diag::Findings;
+use fairlead_diag::{Finding, Findings};
 use fairlead_gomod::pattern::Patterns;
 use fairlead_http::fetch::{FetchOptions, FetchTls, Fetcher, MinSpeed, RetryPolicy, Timeouts};
 use fairlead_rt::Shutdown;
@@ -28,7 +28,7 @@ use crate::direct::Direct;
 use crate::goenv::GoEnv;
 use crate::list::{List, Place};
 use crate::metrics::CACHE_BYTES;
-use crate::proof::{Guard, Prover, Quarantine, SumDb, SumDbSpec};
+use crate::proof::{BadSumDb, Guard, Prover, Quarantine, SumDb, SumDbSpec};
 use crate::settings::{CacheSettings, ClientSettings};
 use crate::source::Source;
 
@@ -109,6 +109,28 @@ pub(super) fn start(
         findings,
         observers: std::sync::OnceLock::new(),
     }))
+}
+
+/// What is wrong with settings, found without opening a cache or asking anybody.
+pub(super) fn check(settings: &Settings, environment: &GoEnv) -> Findings {
+    let mut findings = Findings::new();
+    let plans = plans(settings, environment, &mut findings);
+    let _ = Prover::new(&settings.go_sums, &mut findings);
+    let _ = fetcher(&settings.client, &mut findings);
+    let mut names: Vec<&String> = plans.iter().filter_map(|plan| plan.sumdb.as_ref()).collect();
+    names.extend(&settings.sumdbs);
+    names.sort_unstable();
+    names.dedup();
+    for text in names {
+        if let Err(error) = SumDbSpec::parse(text) {
+            findings.push(no_database(text, &error));
+        }
+    }
+    findings
+}
+
+fn no_database(text: &str, error: &BadSumDb) -> Finding {
+    bad("sumdb", format!("{text:?} names no checksum database: {error}"))
 }
 
 /// What routes are built from. Upstreams and databases are shared by all that name the same.
@@ -212,7 +234,7 @@ impl Parts<'_> {
                 Some(database)
             }
             Err(error) => {
-                self.findings.push(bad("sumdb", format!("{text:?} names no checksum database: {error}")));
+                self.findings.push(no_database(text, &error));
                 None
             }
         }

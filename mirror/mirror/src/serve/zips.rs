@@ -88,7 +88,7 @@ impl Core {
         let proved = match stage(&mut writer, body, len, upstream, flows).await {
             Ok(()) => {
                 let file: Arc<dyn ReadAt> = Arc::clone(writer.as_file()) as _;
-                Box::pin(self.prover.zip(&route.guard, module, file)).await.map_err(Proof::of)
+                Box::pin(self.prover.zip(&route.guard, module, file)).await.map_err(Proof::of_proof)
             }
             Err(failure) => Err(failure),
         };
@@ -100,7 +100,8 @@ impl Core {
             Err(refused) => {
                 let (Proof::Refused(failure) | Proof::Unknown(failure)) = &refused;
                 verdict.send_replace(Verdict::Failed((*failure.text).into()));
-                if failure.cause == Cause::Untrusted
+                if matches!(refused, Proof::Refused(_))
+                    && failure.cause == Cause::Untrusted
                     && let Ok(staged) = writer.finish().await
                 {
                     self.quarantine.keep(wanted, upstream.name(), failure, staged).await;
