@@ -85,6 +85,9 @@ async fn nothing_is_given_that_the_database_does_not_prove() {
                 assert!(said.text().contains(row.says), "{} {path}: {}", row.name, said.text());
             }
             stage.assert_true(good).await;
+            // What the database says is no fault of the upstream's.
+            assert_eq!(stage.mirror.upstreams()[0].failures, 0, "{} {path}", row.name);
+            assert!(stage.mirror.quarantine().list().await.is_empty(), "{} {path}", row.name);
             database.heal();
             let said = stage.get(path).await;
             assert_eq!(said.body.as_ref().ok(), good.get(path), "{} healed: {}", row.name, said.text());
