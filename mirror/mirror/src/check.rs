@@ -31,6 +31,7 @@ use url::Url;
 
 pub use cache::acknowledge;
 pub use canary::{BadCanary, Canary, defaults};
+pub use debian::is_keyring;
 pub use options::{
     AlpineOptions, CacheOptions, CheckOptions, DebianOptions, Kind, Leg, OciOptions, RequiredHeader, Secret,
     Trust,

@@ -265,7 +265,7 @@ fn check_options(options: &Check) -> anyhow::Result<CheckOptions> {
     };
     wanted.oci.image.clone_from(&options.image);
     wanted.debian.suite.clone_from(&options.suite);
-    wanted.debian.keyring.clone_from(&options.keyring);
+    wanted.debian.keyring = options.keyring.as_ref().map(keyring).transpose()?;
     if let Some(repository) = &options.repository {
         wanted.alpine.repository.clone_from(repository);
     }
@@ -309,6 +309,15 @@ fn roots(paths: &[PathBuf]) -> anyhow::Result<Vec<Pem>> {
 
 fn read(path: &PathBuf) -> Result<Vec<u8>, WrongUsage> {
     std::fs::read(path).map_err(|error| WrongUsage(format!("cannot read {}: {error}", path.display())))
+}
+
+/// Without keys in it, the mirror would be the one who is accused.
+fn keyring(path: &PathBuf) -> Result<PathBuf, WrongUsage> {
+    if check::is_keyring(&read(path)?) {
+        return Ok(path.clone());
+    }
+    let why = "no keyring that gpgv reads; `gpg --dearmor` makes one of an armoured key";
+    Err(WrongUsage(format!("--keyring {}: {why}", path.display())))
 }
 
 /// The token comes through a variable: an argument would be seen by everybody on the machine.

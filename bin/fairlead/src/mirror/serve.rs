@@ -58,7 +58,7 @@ pub(super) fn run(options: &Serve) -> anyhow::Result<ExitCode> {
     let mut findings = Findings::new();
     let settings = settings(options, &mut findings);
     let node = fairlead_conf::yaml::parse(&statics(options), "flags of mirror serve")
-        .map_err(|finding| super::WrongUsage(finding.message.to_string()))?;
+        .map_err(|finding| super::WrongUsage(finding.message))?;
     let mut loaded = run::without_provider_warning(load::from_node(node));
     findings.extend(std::mem::take(&mut loaded.findings));
     // Warnings are told when it starts.

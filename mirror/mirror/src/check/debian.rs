@@ -20,6 +20,8 @@ use super::probe::Probe;
 use super::state::Reason;
 use super::trouble::{Trouble, sound};
 use super::verdict::Status;
+pub use signature::is_keyring;
+
 use release::{Listed, Release};
 
 /// Longest `InRelease`. Debian's has 200 kB.

@@ -1,5 +1,6 @@
 //! Signatures of releases, by the `gpgv` program.
 
+use std::io::Read as _;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
+use crate::check::cache::blocking;
 use crate::check::state::Reason;
 use crate::check::trouble::Trouble;
 
@@ -15,17 +17,40 @@ use crate::check::trouble::Trouble;
 const LIMIT: Duration = Duration::from_secs(30);
 /// Most of its words that are kept, in bytes.
 const MAX_SAID: u64 = 4096;
+/// What tells a keyring from anything else stands in its first bytes.
+const BEGINNING: u64 = 12;
+
+/// Whether bytes begin as a keyring that `gpgv` reads: with a public key (RFC 9580, section 4.2), or as a keybox. It takes an
+/// armoured key for a keyring without keys, and would find nobody's signature good.
+#[must_use]
+pub fn is_keyring(bytes: &[u8]) -> bool {
+    let has_key = bytes.first().is_some_and(|tag| *tag == 0xc6 || tag & 0xfc == 0x98);
+    has_key || bytes.get(8..12) == Some(b"KBXf")
+}
 
 /// Who signed a clear-signed text with a key of the keyring.
 ///
 /// Needs `gpgv`; without it the signature is not known to be good or bad.
 pub(super) async fn verify(keyring: &Path, text: Bytes) -> Result<String, Trouble> {
     let unverified = |why: String| Trouble::new(Reason::Unverified, format!("gpgv: {why}"));
+    let path = keyring.to_owned();
+    let start = blocking(move || beginning(&path)).await;
+    let start = start.unwrap_or_else(|| Err(std::io::ErrorKind::Interrupted.into()));
+    let start = start.map_err(|error| unverified(format!("the keyring cannot be read: {error}")))?;
+    if !is_keyring(&start) {
+        return Err(unverified("what is given is no keyring".to_owned()));
+    }
     let ran = tokio::time::timeout(LIMIT, run(keyring, text)).await;
     let (is_good, status) = ran
         .map_err(|_| unverified("it took too long".to_owned()))?
         .map_err(|error| unverified(error.to_string()))?;
     judge(is_good, status)
+}
+
+fn beginning(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(BEGINNING).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// What the program's words mean.
@@ -93,6 +118,18 @@ mod tests {
     fn judged(is_good: bool, words: &[&str]) -> Result<String, Reason> {
         let status: String = words.iter().map(|word| format!("[GNUPG:] {word}\n")).collect();
         judge(is_good, status).map_err(|trouble| trouble.reason)
+    }
+
+    #[test]
+    fn keyrings_are_told_from_armour_and_rubbish() {
+        for good in [&b"\x98\x33"[..], b"\x99\x01\x0d", b"\xc6\x33", b"\0\0\0\x20\x01\x01\0\x02KBXf"] {
+            assert!(is_keyring(good), "{good:?}");
+        }
+        for bad in
+            [&b""[..], b"-----BEGIN PGP PUBLIC KEY BLOCK-----", b"<html>", b"\x88\x33", b"\0\0\0\x20KBXf"]
+        {
+            assert!(!is_keyring(bad), "{bad:?}");
+        }
     }
 
     #[test]
