@@ -1,7 +1,9 @@
-//! A blob that is open: read at an offset, or from one place to another with one chunk in advance.
+//! A blob that is open: read at an offset, or from one place to another.
 
 use std::fs::File;
 use std::future::poll_fn;
+use std::io::IoSliceMut;
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,12 +11,16 @@ use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use rustix::fs::Advice;
+use rustix::io::{Errno, ReadWriteFlags};
 use tokio::task::JoinHandle;
 
 use crate::{BoxFuture, StoreError};
 
 /// Bytes in a chunk of a sequential read; the last may be shorter, and an object store gives what its network gives.
 pub const CHUNK: usize = 256 * 1024;
+/// What one read takes of a file that is in memory: little enough to be in the processor's cache still when it is written.
+const CACHED_CHUNK: u64 = 128 * 1024;
 
 /// An open blob: what was under the key when it was opened. A file stays readable whatever happens to the key; of an object
 /// that was replaced or removed since, reads fail.
@@ -90,7 +96,13 @@ impl Blob {
         let end = range.end.min(self.len);
         let range = range.start.min(end)..end;
         Chunks(match &self.source {
-            Source::File(file) => Reading::File { file: Arc::clone(file), left: range, ahead: None },
+            Source::File(file) => Reading::File(FileReading {
+                file: Arc::clone(file),
+                left: range,
+                ahead: None,
+                given: Bytes::new(),
+                asks_page_cache: true,
+            }),
             Source::Remote(_) if range.is_empty() => Reading::Done,
             Source::Remote(remote) => Reading::Remote(remote.stream(range)),
         })
@@ -115,11 +127,12 @@ impl std::fmt::Debug for Blob {
     }
 }
 
-/// A sequential read. While one chunk is being used the next is fetched; there are never more than those two.
+/// A sequential read. What the kernel has in memory is read at once, the rest where it may block. There are never more than two
+/// chunks.
 pub struct Chunks(Reading);
 
 enum Reading {
-    File { file: Arc<File>, left: Range<u64>, ahead: Option<JoinHandle<Result<Bytes, StoreError>>> },
+    File(FileReading),
     Remote(Box<dyn RemoteChunks>),
     Done,
 }
@@ -135,7 +148,7 @@ impl Chunks {
         let next = match &mut self.0 {
             Reading::Done => return Poll::Ready(None),
             Reading::Remote(remote) => ready!(remote.poll_next(cx)),
-            Reading::File { file, left, ahead } => ready!(poll_file(file, left, ahead, cx)),
+            Reading::File(file) => ready!(file.poll_next(cx)),
         };
         if !matches!(next, Some(Ok(_))) {
             self.0 = Reading::Done;
@@ -150,30 +163,74 @@ impl std::fmt::Debug for Chunks {
     }
 }
 
-/// `left` is what is not being read yet.
-fn poll_file(
-    file: &Arc<File>,
-    left: &mut Range<u64>,
-    ahead: &mut Option<JoinHandle<Result<Bytes, StoreError>>>,
-    cx: &mut Context<'_>,
-) -> Poll<Option<Result<Bytes, StoreError>>> {
-    if ahead.is_none() {
-        *ahead = read_ahead(file, left);
-    }
-    let Some(reading) = ahead else { return Poll::Ready(None) };
-    let read = ready!(Pin::new(reading).poll(cx)).unwrap_or_else(|_| Err(stopped()));
-    *ahead = if read.is_ok() { read_ahead(file, left) } else { None };
-    Poll::Ready(Some(read))
+struct FileReading {
+    file: Arc<File>,
+    /// What is not being read yet.
+    left: Range<u64>,
+    ahead: Option<JoinHandle<Result<Bytes, StoreError>>>,
+    /// The last chunk, whose memory serves again once its user has let go of it.
+    given: Bytes,
+    /// Whether the file system can say that a read would block.
+    asks_page_cache: bool,
 }
 
-fn read_ahead(file: &Arc<File>, left: &mut Range<u64>) -> Option<JoinHandle<Result<Bytes, StoreError>>> {
-    if left.is_empty() {
-        return None;
+impl FileReading {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, StoreError>>> {
+        if self.ahead.is_none() {
+            // Reads that never wait must not keep other tasks of the thread from their turn.
+            let budget = ready!(tokio::task::coop::poll_proceed(cx));
+            if let Some(bytes) = self.read_page_cache() {
+                budget.made_progress();
+                return Poll::Ready(Some(Ok(bytes)));
+            }
+            self.ahead = self.read_ahead();
+        }
+        let Some(reading) = &mut self.ahead else { return Poll::Ready(None) };
+        let read = ready!(Pin::new(reading).poll(cx)).unwrap_or_else(|_| Err(stopped()));
+        // The kernel reads on by itself, so that the next chunk is most likely in memory.
+        self.ahead = if read.is_ok() && !self.asks_page_cache { self.read_ahead() } else { None };
+        Poll::Ready(Some(read))
     }
-    let next = left.start..left.end.min(left.start.saturating_add(CHUNK as u64));
-    left.start = next.end;
-    let file = Arc::clone(file);
-    Some(tokio::task::spawn_blocking(move || read_exact(&file, next)))
+
+    /// The next bytes, if the kernel has them in memory.
+    fn read_page_cache(&mut self) -> Option<Bytes> {
+        if !self.asks_page_cache || self.left.is_empty() {
+            return None;
+        }
+        let wanted = (self.left.end - self.left.start).min(CACHED_CHUNK);
+        let mut buffer = std::mem::take(&mut self.given).try_into_mut().unwrap_or_default();
+        buffer.resize(usize::try_from(wanted).ok()?, 0);
+        let mut parts = [IoSliceMut::new(&mut buffer)];
+        match rustix::io::preadv2(&self.file, &mut parts, self.left.start, ReadWriteFlags::NOWAIT) {
+            Ok(0) | Err(Errno::AGAIN | Errno::INTR) => None,
+            Ok(count) => {
+                self.left.start += count as u64;
+                buffer.truncate(count);
+                self.given = buffer.freeze();
+                Some(self.given.clone())
+            }
+            Err(_) => {
+                self.asks_page_cache = false;
+                None
+            }
+        }
+    }
+
+    fn read_ahead(&mut self) -> Option<JoinHandle<Result<Bytes, StoreError>>> {
+        if self.left.is_empty() {
+            return None;
+        }
+        let next = self.left.start..self.left.end.min(self.left.start.saturating_add(CHUNK as u64));
+        self.left.start = next.end;
+        let file = Arc::clone(&self.file);
+        Some(tokio::task::spawn_blocking(move || {
+            let end = next.end;
+            let read = read_exact(&file, next);
+            // Only advice: without it the next read waits a little longer.
+            let _ = rustix::fs::fadvise(&*file, end, NonZeroU64::new(CHUNK as u64), Advice::WillNeed);
+            read
+        }))
+    }
 }
 
 /// The bytes of `range`, without writing noughts into the buffer first.
