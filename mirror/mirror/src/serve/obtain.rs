@@ -18,6 +18,7 @@ use super::memory::MAX_ENTRY;
 use super::present::Reach;
 use super::route::Route;
 use super::stream::Flow;
+use super::upstream::Upstream;
 use crate::{Cause, Failure, Wanted};
 
 /// A zip is given away before it is proved only when it takes longer than this: what is held until then can still be had
@@ -214,8 +215,13 @@ impl Core {
         })?;
         let Some(old) = old else { return landed(&mut stage).await.map(|brought| given(joined, brought)) };
         // With something old at hand nobody waits long, and not at all for upstreams that are failing.
-        if let Ok(brought) = timeout(self.patience(route, wanted), landed(&mut stage)).await {
+        let first = route.legs(wanted.module_path().unwrap_or_default()).first().map(|leg| &leg.upstream);
+        let patience = self.patience(first);
+        if let Ok(brought) = timeout(patience, landed(&mut stage)).await {
             return brought.map(|brought| given(joined, brought));
+        }
+        if let Some(first) = first.filter(|_| !patience.is_zero()) {
+            first.kept_waiting();
         }
         match self.old(route, wanted, Some(&old), Stale::Refreshing).await {
             Some(given) => given,
@@ -223,10 +229,9 @@ impl Core {
         }
     }
 
-    fn patience(&self, route: &Route, wanted: &Wanted) -> Duration {
-        let legs = route.legs(wanted.module_path().unwrap_or_default());
-        match legs.first() {
-            Some(first) if first.upstream.is_failing() => Duration::ZERO,
+    fn patience(&self, first: Option<&Arc<Upstream>>) -> Duration {
+        match first {
+            Some(first) if first.is_failing() => Duration::ZERO,
             _ if self.hedge_after.is_zero() => PATIENCE,
             _ => self.hedge_after,
         }

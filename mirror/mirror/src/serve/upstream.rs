@@ -1,6 +1,7 @@
 //! An upstream as routes share it: a source with its breaker and its counters, one for each identity.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use fairlead_http::BoxFuture;
 use fairlead_telemetry::{Counter, Metrics};
@@ -29,6 +30,8 @@ pub struct Upstream {
     kind: UpstreamKind,
     source: Arc<dyn Source>,
     breaker: Arc<Breaker>,
+    /// Somebody waited for an answer in vain, and none has come since.
+    is_silent: AtomicBool,
     counters: Counters,
 }
 
@@ -80,7 +83,8 @@ impl Upstream {
         let settings = (kind == UpstreamKind::Proxy).then(|| breaker.clone());
         let gauge = metrics.gauge(&BREAKER_STATE, &[("upstream", &name)]);
         let breaker = Breaker::new(&name, settings, gauge);
-        Arc::new(Upstream { counters: Counters::new(metrics, &name), name, kind, source, breaker })
+        let (counters, is_silent) = (Counters::new(metrics, &name), AtomicBool::new(false));
+        Arc::new(Upstream { name, kind, source, breaker, is_silent, counters })
     }
 
     /// Redacted URL, `direct` or `off`.
@@ -111,7 +115,12 @@ impl Upstream {
     /// Whether waiting for it is most likely in vain.
     pub(super) fn is_failing(&self) -> bool {
         let seen = self.breaker.seen(Instant::now());
-        seen.is_failing || seen.state != BreakerState::Closed
+        seen.is_failing || seen.state != BreakerState::Closed || self.is_silent.load(Ordering::Relaxed)
+    }
+
+    /// Somebody's patience has run out.
+    pub(super) fn kept_waiting(&self) {
+        self.is_silent.store(true, Ordering::Relaxed);
     }
 
     /// Leave to ask.
@@ -136,6 +145,9 @@ impl Upstream {
         };
         let waited = u32::try_from(begun.elapsed().as_millis()).unwrap_or(u32::MAX);
         self.counters.milliseconds.add(waited);
+        if !matches!(&fetched, Err(failure) if failure.cause == Cause::Timeout) {
+            self.is_silent.store(false, Ordering::Relaxed);
+        }
         match &fetched {
             Ok(Fetched::NotModified) => self.counters.not_modified.increment(),
             Ok(Fetched::Document(document)) => {

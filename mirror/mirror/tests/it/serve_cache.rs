@@ -167,6 +167,27 @@ async fn a_portal_never_takes_the_place_of_a_good_answer() {
 }
 
 #[tokio::test]
+async fn only_the_first_waits_for_an_upstream_that_says_nothing() {
+    let upstream = Fake::new(module()).await;
+    let yaml = format!(
+        "upstreams: '{}'\nttl: {{list: 0s}}\nclient: {{retries: 0, netrc: false, hedgeAfter: 2s}}",
+        upstream.url
+    );
+    let subject = Subject::new(&yaml);
+    let lists = ["x", "y", "z", "w"].map(|module| format!("/a.example/{module}/@v/list"));
+    for list in &lists {
+        assert_eq!(subject.get(list).await.status, 200);
+    }
+    let gate = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+    upstream.answers(move |_| Reply { before: Some(std::sync::Arc::clone(&gate)), ..Reply::ok("") });
+    let begun = Instant::now();
+    for list in &lists {
+        assert_eq!(subject.ask(Method::GET, list, &[]).await.cache(), "stale", "{list}");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(6), "all have waited: {:?}", begun.elapsed());
+}
+
+#[tokio::test]
 async fn with_a_dead_upstream_what_is_cached_comes_at_once() {
     let upstream = Fake::new(module()).await;
     let subject = Subject::new(&format!("upstreams: '{}'\nttl: {{list: 0s}}", upstream.url));
