@@ -95,7 +95,7 @@ fn sample(
     let cpu = used(mirror.as_ref())? - before;
     let (asked, zips) = (upstream.asked_in_all(), upstream.asked(Kind::Zip));
     let sum = fs::read_to_string(project.join("go.sum"))?;
-    ensure!(sum.lines().count() == 2 * MODULES, "go.sum has {} lines", sum.lines().count());
+    ensure!(sum.lines().count() >= MODULES, "go.sum has {} lines", sum.lines().count());
     let peer = way.map_or(Peer::Direct, |one| one.peer);
     fs::remove_dir_all(&project)?;
     Ok((Sample { round, peer, seconds, cpu, upstream: asked, zips }, sum))
