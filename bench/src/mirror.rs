@@ -23,36 +23,41 @@ use field::{Field, Peer};
 
 /// A case of the mirror's comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
-#[value(rename_all = "kebab-case")]
-#[serde(rename_all = "kebab-case")]
 pub(crate) enum Case {
     /// Mirror: `.mod` of 55 bytes from a warm cache
-    MirrorMod,
+    #[value(name = "mirror-mod")]
+    #[serde(rename = "mirror-mod")]
+    Mod,
     /// Mirror: `.zip` of 1.8 kB from a warm cache
-    MirrorZip,
+    #[value(name = "mirror-zip")]
+    #[serde(rename = "mirror-zip")]
+    Zip,
     /// Mirror: `@v/list`
-    MirrorList,
+    #[value(name = "mirror-list")]
+    #[serde(rename = "mirror-list")]
+    List,
     /// Mirror: `@latest`
-    MirrorLatest,
+    #[value(name = "mirror-latest")]
+    #[serde(rename = "mirror-latest")]
+    Latest,
     /// Mirror: a zip of 20 MB, pulled by 64 clients
-    MirrorLarge,
+    #[value(name = "mirror-large")]
+    #[serde(rename = "mirror-large")]
+    Large,
     /// Mirror: `go mod download` of 300 modules from a cold cache
-    MirrorDownload,
+    #[value(name = "mirror-download")]
+    #[serde(rename = "mirror-download")]
+    Download,
     /// Mirror: cached answers while the upstream is dead
-    MirrorDead,
+    #[value(name = "mirror-dead")]
+    #[serde(rename = "mirror-dead")]
+    Dead,
 }
 
 impl Case {
     /// In the order of the report.
-    pub(crate) const ALL: &[Case] = &[
-        Case::MirrorMod,
-        Case::MirrorZip,
-        Case::MirrorList,
-        Case::MirrorLatest,
-        Case::MirrorLarge,
-        Case::MirrorDownload,
-        Case::MirrorDead,
-    ];
+    pub(crate) const ALL: &[Case] =
+        &[Case::Mod, Case::Zip, Case::List, Case::Latest, Case::Large, Case::Download, Case::Dead];
 
     /// Its name on the command line.
     pub(crate) fn name(self) -> String {
@@ -62,13 +67,13 @@ impl Case {
     /// Its heading in the report.
     pub(crate) fn title(self) -> &'static str {
         match self {
-            Case::MirrorMod => "`.mod` of 55 bytes, warm, 64 connections",
-            Case::MirrorZip => "`.zip` of 1.8 kB, warm, 64 connections",
-            Case::MirrorList => "`@v/list`, warm, 64 connections",
-            Case::MirrorLatest => "`@latest`, warm, 64 connections",
-            Case::MirrorLarge => "A zip of 20 MB, warm, 64 connections",
-            Case::MirrorDownload => "`go mod download` of 300 modules, upstream 20 ms away, every cache cold",
-            Case::MirrorDead => "Cached answers while the upstream is dead",
+            Case::Mod => "`.mod` of 55 bytes, warm, 64 connections",
+            Case::Zip => "`.zip` of 1.8 kB, warm, 64 connections",
+            Case::List => "`@v/list`, warm, 64 connections",
+            Case::Latest => "`@latest`, warm, 64 connections",
+            Case::Large => "A zip of 20 MB, warm, 64 connections",
+            Case::Download => "`go mod download` of 300 modules, upstream 20 ms away, every cache cold",
+            Case::Dead => "Cached answers while the upstream is dead",
         }
     }
 }
@@ -121,8 +126,8 @@ impl Results {
 /// Measures one case.
 pub(crate) fn measure(field: &Field, case: Case, results: &mut Results) -> Result<()> {
     match case {
-        Case::MirrorDownload => download::measure(field, results),
-        Case::MirrorDead => dead::measure(field, results),
+        Case::Download => download::measure(field, results),
+        Case::Dead => dead::measure(field, results),
         _ => throughput::measure(field, case, results),
     }
 }

@@ -90,7 +90,7 @@ pub(crate) fn measure(field: &Field, results: &mut Results) -> Result<()> {
                 Err(error) => {
                     process::go_on()?;
                     let text = format!("{}, {}: {error:#}.", contender.peer.title(), death.title());
-                    results.note(Some(Case::MirrorDead), text);
+                    results.note(Some(Case::Dead), text);
                 }
             }
         }

@@ -42,7 +42,7 @@ pub(crate) struct Sample {
 
 /// Measures, in turns. All must leave the same go.sum.
 pub(crate) fn measure(field: &Field, results: &mut Results) -> Result<()> {
-    let case = Some(Case::MirrorDownload);
+    let case = Some(Case::Download);
     let modules = Arc::new(Modules::graph(MODULES)?);
     let mut sums: Option<String> = None;
     let mut ways: Vec<Option<&Contender>> = vec![None];

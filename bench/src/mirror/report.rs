@@ -38,9 +38,9 @@ pub(crate) fn render(heading: &Heading<'_>, results: &Results) -> String {
     text += &targets_table(results);
     for &case in heading.cases {
         let table = match case {
-            Case::MirrorDownload => download_table(results),
-            Case::MirrorDead => dead_table(results),
-            Case::MirrorLarge => large_table(results),
+            Case::Download => download_table(results),
+            Case::Dead => dead_table(results),
+            Case::Large => large_table(results),
             _ => small_table(case, results),
         };
         text += &format!("\n### {}\n\n{table}{}", case.title(), notes(results, Some(case)));
@@ -71,7 +71,7 @@ fn targets_table(results: &Results) -> String {
 }
 
 /// The samples of a mirror in a case.
-fn of<'a>(results: &'a Results, case: Case, peer: Peer) -> Vec<&'a Sample> {
+fn of(results: &Results, case: Case, peer: Peer) -> Vec<&Sample> {
     results.throughput.iter().filter(|one| one.case == case && one.peer == peer).collect()
 }
 
@@ -118,7 +118,7 @@ fn small_table(case: Case, results: &Results) -> String {
 }
 
 fn large_table(results: &Results) -> String {
-    let case = Case::MirrorLarge;
+    let case = Case::Large;
     let row = |peer: Peer| {
         let own = of(results, case, peer);
         let middle = |of: fn(&Sample) -> f64| median(own.iter().map(|one| of(one)));
@@ -212,14 +212,14 @@ mod tests {
             contenders: &[],
             rounds: 1,
             seconds: 1,
-            cases: &[Case::MirrorMod, Case::MirrorDead],
+            cases: &[Case::Mod, Case::Dead],
         };
         let text = render(&heading, &results);
         assert!(text.contains("| `.mod`, requests/s to goproxy | ≥ 2 × | 2.50 × | met |"), "{text}");
         assert!(text.contains("| zip of 20 MB | ≥ 1 GB/s | not measured | – |"), "{text}");
         assert!(text.contains("| zips fetched for `.mod` requests | ≤ 0 | 0.00 | met |"), "{text}");
         assert!(text.contains("| goproxy | 20000 | **2.50** [2.50–2.50] | 10.0 |"), "{text}");
-        assert!(text.contains("Not measured.") && !text.contains(Case::MirrorLarge.title()));
+        assert!(text.contains("Not measured.") && !text.contains(Case::Large.title()));
         assert!(text.ends_with("### Notes on the mirrors\n\n- goproxy was not asked.\n"), "{text}");
     }
 }

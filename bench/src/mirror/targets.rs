@@ -44,10 +44,10 @@ enum Measure {
 
 /// All targets, in the order of the table.
 pub(crate) const ALL: &[Target] = &[
-    rate("`.mod`, requests/s to goproxy", 2.0, Case::MirrorMod),
-    rate("`.zip` of 1.8 kB, requests/s to goproxy", 2.0, Case::MirrorZip),
-    rate("`@v/list`, requests/s to goproxy", 10.0, Case::MirrorList),
-    rate("`@latest`, requests/s to goproxy", 10.0, Case::MirrorLatest),
+    rate("`.mod`, requests/s to goproxy", 2.0, Case::Mod),
+    rate("`.zip` of 1.8 kB, requests/s to goproxy", 2.0, Case::Zip),
+    rate("`@v/list`, requests/s to goproxy", 10.0, Case::List),
+    rate("`@latest`, requests/s to goproxy", 10.0, Case::Latest),
     Target { title: "zip of 20 MB", limit: Limit::AtLeast(1.0), unit: " GB/s", measure: Measure::LargeBytes },
     Target {
         title: "growth of memory while 64 clients pull it",
@@ -84,7 +84,7 @@ impl Target {
     pub(crate) fn value(&self, results: &Results) -> Option<f64> {
         let of_large = |of: fn(&Sample) -> f64| {
             let own = results.throughput.iter().filter(|one| one.peer == Peer::Fairlead);
-            median(own.filter(|one| one.case == Case::MirrorLarge).map(of))
+            median(own.filter(|one| one.case == Case::Large).map(of))
         };
         match self.measure {
             Measure::Rate(case) => median(results.ratios(case, Peer::Goproxy, |one| one.rate)),
@@ -121,7 +121,7 @@ pub(crate) mod tests {
 
     pub(crate) fn sample(peer: Peer, round: u32, rate: f64) -> Sample {
         Sample {
-            case: Case::MirrorMod,
+            case: Case::Mod,
             round,
             peer,
             rate,

@@ -62,7 +62,7 @@ impl Sample {
 /// Measures all mirrors in a case.
 pub(crate) fn measure(field: &Field, case: Case, results: &mut Results) -> Result<()> {
     let modules =
-        Arc::new(if case == Case::MirrorLarge { Modules::large()? } else { Modules::small(SMALL_MODULES)? });
+        Arc::new(if case == Case::Large { Modules::large()? } else { Modules::small(SMALL_MODULES)? });
     let mut mirrors = Vec::new();
     for contender in &field.contenders {
         match warm(field, contender, case, &modules) {
@@ -87,7 +87,7 @@ pub(crate) fn measure(field: &Field, case: Case, results: &mut Results) -> Resul
             }
         }
     }
-    if case == Case::MirrorMod {
+    if case == Case::Mod {
         for mirror in &mirrors {
             let zips = mirror.upstream.asked(Kind::Zip);
             if mirror.peer == Peer::Fairlead {
@@ -102,9 +102,9 @@ pub(crate) fn measure(field: &Field, case: Case, results: &mut Results) -> Resul
 
 fn kind(case: Case) -> Kind {
     match case {
-        Case::MirrorZip | Case::MirrorLarge => Kind::Zip,
-        Case::MirrorList => Kind::List,
-        Case::MirrorLatest => Kind::Latest,
+        Case::Zip | Case::Large => Kind::Zip,
+        Case::List => Kind::List,
+        Case::Latest => Kind::Latest,
         _ => Kind::GoMod,
     }
 }
@@ -152,7 +152,7 @@ fn sample(field: &Field, mirror: &Mirror, modules: &Modules, case: Case, round: 
     let bytes = load::wrk_bytes_for_each_second(&text).unwrap_or(0.0);
     // Many answers of a large zip are unfinished when the window ends: its bytes count, not its requests.
     let done = match case {
-        Case::MirrorLarge => bytes * field.seconds as f64 / 20e6,
+        Case::Large => bytes * field.seconds as f64 / 20e6,
         _ => window.requests as f64,
     };
     ensure!(done > 0.0, "no request was answered");
