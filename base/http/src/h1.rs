@@ -12,8 +12,14 @@ mod spare;
 mod tunnel;
 mod wire;
 
-/// Takes back the headers of a message that is over, for the next one.
-pub(crate) fn recycle(headers: http::HeaderMap) {
+/// An empty map for the headers of a message, with room for most: one that came back on this thread, if there is any.
+#[must_use]
+pub fn spare_headers() -> http::HeaderMap {
+    spare::take()
+}
+
+/// Takes back the headers of a message that is over, for the next one on this thread.
+pub fn recycle(headers: http::HeaderMap) {
     spare::give(headers);
 }
 

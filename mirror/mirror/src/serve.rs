@@ -261,9 +261,12 @@ impl Mirror {
 }
 
 impl Handler for Mirror {
-    fn call(&self, request: Request) -> BoxFuture<'_, Response> {
+    fn call(&self, mut request: Request) -> BoxFuture<'_, Response> {
         match self.at_hand(&request) {
-            Some(response) => Box::pin(std::future::ready(response)),
+            Some(response) => {
+                fairlead_http::h1::recycle(std::mem::take(&mut request.headers));
+                Box::pin(std::future::ready(response))
+            }
             None => Box::pin(self.answer(request)),
         }
     }

@@ -51,7 +51,7 @@ pub(super) fn response(given: &Given, asked: &Asked<'_>) -> Response {
     }
 }
 
-/// A small answer. This is the way of most requests: no task, no lock, nothing allocated but headers.
+/// A small answer. This is the way of most requests: no task, no lock, nothing allocated.
 pub(super) fn small(entry: &Entry, how: How, asked: &Asked<'_>) -> Response {
     let bytes = match &entry.body {
         Ok(bytes) => bytes,
@@ -126,7 +126,7 @@ fn absent(entry: &Entry, why: &Failure, how: How) -> Response {
 }
 
 fn head(how: How, kind: HeaderValue, control: HeaderValue) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(12);
+    let mut headers = fairlead_http::h1::spare_headers();
     headers.insert(header::CONTENT_TYPE, kind);
     headers.insert(header::CACHE_CONTROL, control);
     headers.insert(CACHE, HeaderValue::from_static(cache_word(how)));
