@@ -69,9 +69,7 @@ impl Core {
 
     async fn find(self: &Arc<Self>, route: &Arc<Route>, wanted: &Wanted) -> Result<Given, Failure> {
         route.check(wanted)?;
-        if let Some(entry) =
-            self.cache.memory.find(route.number, &wanted.key()).filter(|entry| entry.is_fresh())
-        {
+        if let Some(entry) = self.at_hand(route, wanted) {
             return Ok(small(How::Hit, entry));
         }
         match wanted {
@@ -92,6 +90,11 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// What is in memory and fresh. A flight looks once more when it begins: another may have landed after its client looked.
+    fn at_hand(&self, route: &Route, wanted: &Wanted) -> Option<Arc<Entry>> {
+        self.cache.memory.find(route.number, &wanted.key()).filter(|entry| entry.is_fresh())
     }
 
     /// Gets it to the end, for those who ask ahead: a zip is in the cache then.
@@ -134,7 +137,12 @@ impl Core {
         let key = (route.number, wanted.key());
         let (mut stage, joined) = self.flights.join(key, deadline, |pilot| {
             let (core, route, wanted) = (Arc::clone(self), Arc::clone(route), wanted.clone());
-            Box::pin(async move { core.fetch_file(&route, &wanted, &pilot).await })
+            Box::pin(async move {
+                match core.at_hand(&route, &wanted) {
+                    Some(entry) => Ok(Brought::Small(entry)),
+                    None => core.fetch_file(&route, &wanted, &pilot).await,
+                }
+            })
         })?;
         let brought = landed(&mut stage).await?;
         Ok(given(joined, brought))
@@ -211,7 +219,12 @@ impl Core {
         let (_, deadline) = self.manner(wanted);
         let (mut stage, joined) = self.flights.join((route.number, wanted.key()), deadline, |pilot| {
             let (core, route, wanted) = (Arc::clone(self), Arc::clone(route), wanted.clone());
-            Box::pin(async move { core.fetch_document(&route, &wanted, kept, &pilot).await })
+            Box::pin(async move {
+                match core.at_hand(&route, &wanted) {
+                    Some(entry) => Ok(Brought::Small(entry)),
+                    None => core.fetch_document(&route, &wanted, kept, &pilot).await,
+                }
+            })
         })?;
         let Some(old) = old else { return landed(&mut stage).await.map(|brought| given(joined, brought)) };
         // With something old at hand nobody waits long, and not at all for upstreams that are failing.
