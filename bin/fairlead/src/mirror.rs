@@ -13,6 +13,7 @@ mod verify;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Args, Subcommand};
 
 /// Exit code of a wrong command line (`sysexits.h`, `EX_USAGE`).
@@ -76,12 +77,8 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
 
-/// `fairlead` below the user's cache folder.
+/// `fairlead/NAME` in the user's cache folder.
 fn cache_folder(name: &str) -> anyhow::Result<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base =
-        variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache"))).ok_or_else(
-            || anyhow::anyhow!("neither XDG_CACHE_HOME nor HOME is set: there is no place for a cache"),
-        )?;
-    Ok(base.join("fairlead").join(name))
+    fairlead_mirror::settings::cache_folder(name)
+        .context("neither XDG_CACHE_HOME nor HOME is set: there is no place for a cache")
 }

@@ -299,6 +299,14 @@ pub struct TenantSettings {
     pub environments: IndexMap<String, RouteSettings>,
 }
 
+/// `fairlead/NAME` in the user's cache folder: `XDG_CACHE_HOME`, else `~/.cache`. `None` when neither that nor `HOME` is set.
+#[must_use]
+pub fn cache_folder(name: &str) -> Option<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")))?;
+    Some(base.join("fairlead").join(name))
+}
+
 impl Settings {
     /// Reads the section.
     #[must_use]

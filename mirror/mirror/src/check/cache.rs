@@ -31,15 +31,6 @@ const LOCK_WAIT: Duration = Duration::from_secs(120);
 /// The first thing in every key: changes with the shape of the files.
 const FORMAT: &str = "fairlead-probe-1";
 
-/// Where verdicts are kept unless somebody says otherwise: `fairlead/probe` in `XDG_CACHE_HOME` or in `.cache` of the home folder.
-#[must_use]
-pub fn default_folder() -> Option<PathBuf> {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let caches = variable("XDG_CACHE_HOME").filter(|path| path.is_absolute());
-    let caches = caches.or_else(|| variable("HOME").map(|home| home.join(".cache")))?;
-    Some(caches.join("fairlead/probe"))
-}
-
 /// Says that the operator has looked at why a mirror is untrusted. Returns whether it was.
 ///
 /// # Errors

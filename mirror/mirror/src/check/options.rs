@@ -120,7 +120,7 @@ pub struct RequiredHeader {
 /// Where results are kept between runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheOptions {
-    /// The folder; see [`default_folder`](super::cache::default_folder).
+    /// The folder; see [`cache_folder`](crate::settings::cache_folder).
     pub folder: PathBuf,
     /// How long a good verdict is taken for granted.
     pub ttl: Duration,

@@ -29,7 +29,7 @@ use crate::goenv::GoEnv;
 use crate::list::{List, Place};
 use crate::metrics::CACHE_BYTES;
 use crate::proof::{BadSumDb, Guard, Prover, Quarantine, SumDb, SumDbSpec};
-use crate::settings::{CacheSettings, ClientSettings};
+use crate::settings::{CacheSettings, ClientSettings, cache_folder};
 use crate::source::Source;
 
 /// Slower than this, measured after [`GRACE`], an upstream has failed.
@@ -299,12 +299,7 @@ fn fetcher(settings: &ClientSettings, findings: &mut Findings) -> Option<Fetcher
 
 /// The folder of the cache.
 fn folder(settings: &CacheSettings) -> Option<PathBuf> {
-    if let Some(folder) = &settings.directory {
-        return Some(folder.clone());
-    }
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")))?;
-    Some(base.join("fairlead/mirror"))
+    settings.directory.clone().or_else(|| cache_folder("mirror"))
 }
 
 fn store(settings: &CacheSettings, findings: &mut Findings) -> Option<(Arc<dyn Blobs>, Staging)> {
