@@ -1,7 +1,7 @@
 //! In-process peers for tests.
 //!
 //! Every peer listens on a free port of 127.0.0.1, runs on a thread of its own, and stops when it is dropped, so that
-//! tests need no runtime and share nothing. A [`Backend`] is a well-behaved HTTP server whose path says what it does;
+//! tests need no runtime and share nothing; only [`ObjectStore`] is a process. A [`Backend`] is a well-behaved HTTP server whose path says what it does;
 //! a [`RawBackend`] plays bytes, however wrong they are; a [`goproxy::Upstream`] serves Go modules, and misbehaves as told. [`Ca`] issues certificates, [`Dir`] holds files that are
 //! written atomically, and [`exchange`] sends whatever bytes a test wants to send.
 
@@ -17,6 +17,7 @@ mod ca;
 mod dir;
 mod exchange;
 pub mod goproxy;
+mod object_store;
 mod peer;
 mod port;
 mod raw;
@@ -26,6 +27,7 @@ pub use backend::Backend;
 pub use ca::{Ca, Identity};
 pub use dir::Dir;
 pub use exchange::{exchange, exchange_slowly};
+pub use object_store::ObjectStore;
 pub use port::{free_addr, free_port};
 pub use raw::{RawBackend, Script};
 pub use websocket::WebSocketEcho;

@@ -1,63 +1,28 @@
 //! Two replicas of a mirror over one bucket, in moto: a real S3 peer.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 use fairlead_e2e::{Answer, Ask, Subject, ask, eventually};
-use fairlead_testkit::Dir;
 use fairlead_testkit::goproxy::{Modules, Release, Upstream, sumdb_key};
+use fairlead_testkit::{Dir, ObjectStore};
 use rustix::process::Signal;
 
 use crate::peers::{fairlead, word_after};
 
 const ZIP: &str = "/one.example/m/@v/v1.0.0.zip";
-/// Serves S3 with a bucket on a free port, says which, and ends with its standard input. moto takes a look and a write apart; one
-/// request at a time makes its conditions as good as those of a real store.
-const STORE: &str = r"
-import os, sys, threading
-from werkzeug.serving import make_server
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-app, lock = DomainDispatcherApplication(create_backend_app), threading.Lock()
-def one_at_a_time(environ, start_response):
-    with lock:
-        return list(app(environ, start_response))
-threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
-server = make_server('127.0.0.1', 0, one_at_a_time, threaded=True)
-print(server.port, flush=True)
-server.serve_forever()
-";
 
-struct Store {
-    child: Child,
-    addr: SocketAddr,
-}
+struct Store(ObjectStore);
 
 impl Store {
-    async fn start() -> Store {
-        let bin = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.peers/bin");
-        assert!(
-            bin.join("moto_server").exists(),
-            "the tests need moto as a peer: run `make test`, or `make .peers/bin/moto_server` once"
-        );
-        let mut command = Command::new(bin.join("python"));
-        command.args(["-c", STORE]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let port: u16 = line.trim().parse().expect("moto says its port");
-        let store = Store { child, addr: ([127, 0, 0, 1], port).into() };
-        let made = store.ask("PUT", "/modules").await;
-        assert_eq!(made.status, 200, "{made}");
-        store
+    fn start() -> Store {
+        Store(ObjectStore::start("modules"))
     }
 
     async fn ask(&self, method: &str, target: &str) -> Answer {
-        let asked = Ask::parse(&format!("{method} http://{}{target}", self.addr)).unwrap();
+        let asked = Ask::parse(&format!("{method} http://{}{target}", self.0.addr())).unwrap();
         // moto keeps a connection open, and wants a length.
         let asked = asked.header("Connection", "close").header("Content-Length", "0");
-        ask(self.addr, &asked).await.unwrap()
+        ask(self.0.addr(), &asked).await.unwrap()
     }
 
     /// Keys of the bucket that end so.
@@ -68,13 +33,6 @@ impl Store {
         let keys =
             text.split("<Key>").skip(1).filter_map(|rest| Some(rest.split_once("</Key>")?.0.to_owned()));
         keys.filter(|key| key.ends_with(ending)).collect()
-    }
-}
-
-impl Drop for Store {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -94,7 +52,7 @@ impl Replica {
             "mirror:\n  upstreams: {}\n  sumdb: {}\n  client: {{retries: 0, hedgeAfter: 0s}}\n  prefetch: {{enabled: false}}\n  cache:\n    s3:\n      bucket: modules\n      prefix: go\n      region: us-east-1\n      endpoint: http://{}\n      pathStyle: true\n      accessKeyId: an-id\n      secretAccessKey: a-s3cret\n",
             upstream.url(),
             sumdb_key(),
-            store.addr
+            store.0.addr()
         );
         let config = dir.write("mirror.yml", config);
         let mut command = fairlead(&dir)?;
@@ -139,7 +97,7 @@ fn modules() -> Modules {
 
 #[tokio::test]
 async fn what_one_replica_fetched_the_other_has_without_any_upstream() {
-    let (store, upstream) = (Store::start().await, Upstream::start(&modules()));
+    let (store, upstream) = (Store::start(), Upstream::start(&modules()));
     let Some(first) = Replica::start(&store, &upstream).await else { return };
     let second = Replica::start(&store, &upstream).await.unwrap();
     let paths =
@@ -171,7 +129,7 @@ async fn what_one_replica_fetched_the_other_has_without_any_upstream() {
 
 #[tokio::test]
 async fn replicas_that_are_asked_at_once_keep_one_good_blob_and_keep_it_over_a_restart() {
-    let (store, upstream) = (Store::start().await, Upstream::start(&modules()));
+    let (store, upstream) = (Store::start(), Upstream::start(&modules()));
     let Some(first) = Replica::start(&store, &upstream).await else { return };
     let second = Replica::start(&store, &upstream).await.unwrap();
     // Long enough that both are on their way before one of them has an answer, unless the machine is very busy.
