@@ -38,6 +38,7 @@ const TABLE: &[(&str, u8, &str)] = &[
 const SIDEWAYS: &[(&str, &str)] = &[
     ("fairlead-conf", "fairlead-diag"),
     ("fairlead-upstream", "fairlead-http"),
+    ("fairlead-store", "fairlead-http"),
     ("fairlead-net", "fairlead-rt"),
     ("fairlead-sumdb", "fairlead-gomod"),
 ];

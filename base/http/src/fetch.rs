@@ -9,6 +9,7 @@
 mod credentials;
 mod download;
 mod error;
+mod exchange;
 mod gzip;
 mod netrc;
 mod options;
@@ -31,6 +32,7 @@ use url::{Position, Url};
 
 pub use download::Download;
 pub use error::{FetchError, Hop, Kind, Phase};
+pub use exchange::Exchange;
 pub use options::{
     Credentials, FetchOptions, FetchTls, Inflation, MinSpeed, ProxyChoice, RedirectPolicy, Redirects,
     Timeouts,
@@ -212,8 +214,10 @@ impl Engine {
     async fn get(&self, fetch: &Fetch<'_>) -> Result<Fetched, FetchError> {
         let mut journey = self.depart(fetch).map_err(|error| error.at(fetch.url, &[]))?;
         loop {
+            let mut request = Request::new(Method::GET, Uri::default(), Arc::clone(&self.conn));
+            request.headers = journey.headers.clone();
             let (response, peer) =
-                self.ask(&journey).await.map_err(|error| error.at(&journey.url, &journey.hops))?;
+                self.ask(&journey, request).await.map_err(|error| error.at(&journey.url, &journey.hops))?;
             let Redirects { policy, max } = self.options.redirects;
             let next = redirect::next(policy, &journey.url, response.status, &response.headers);
             match next.map_err(|error| journey.refused(response.status, error))? {
@@ -255,12 +259,15 @@ impl Engine {
         Ok(Journey { url, headers, hops: Vec::new(), deadline, started })
     }
 
-    /// One request and the head of its answer.
-    async fn ask(&self, journey: &Journey) -> Result<(Response, Option<SocketAddr>), FetchError> {
+    /// One request and the head of its answer. The way of the journey is put into the request.
+    async fn ask(
+        &self,
+        journey: &Journey,
+        mut request: Request,
+    ) -> Result<(Response, Option<SocketAddr>), FetchError> {
         let url = &journey.url;
         let (transport, target, uri, proxy_authorization) = self.way(url)?;
-        let mut request = Request::new(Method::GET, uri, Arc::clone(&self.conn));
-        request.headers = journey.headers.clone();
+        request.uri = uri;
         let authority = &url[Position::BeforeHost..Position::AfterPort];
         let host =
             HeaderValue::from_str(authority).map_err(|_| bad_url("a host that no header can carry"))?;

@@ -3,6 +3,7 @@
 
 mod connect;
 mod remote;
+mod transport;
 mod upload;
 
 use std::ops::ControlFlow;

@@ -11,6 +11,8 @@ mod client_tls;
 #[cfg(test)]
 mod fetch;
 #[cfg(test)]
+mod fetch_exchange;
+#[cfg(test)]
 mod fetch_peers;
 #[cfg(test)]
 mod fetch_trust;

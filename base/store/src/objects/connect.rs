@@ -3,15 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
+use bytes::Bytes;
 use object_store::aws::{AmazonS3, AmazonS3Builder, S3CopyIfNotExists};
 use object_store::{ClientOptions, RetryConfig};
 
+use super::transport::Connector;
 use crate::StoreError;
 use crate::key::check_folder;
 
-/// Longest wait for a connection.
-const CONNECT: Duration = Duration::from_secs(5);
-/// Longest silence within an exchange. A whole exchange has no limit: a reader may be slow.
+/// Longest silence of the store within an exchange.
 const SILENCE: Duration = Duration::from_secs(60);
 /// How often a request is sent again, and for how long.
 const RETRIES: usize = 4;
@@ -32,6 +32,8 @@ pub struct ObjectOptions {
     pub path_style: bool,
     /// Who signs the requests.
     pub credentials: Credentials,
+    /// Authorities, PEM, that are trusted beside the system's.
+    pub roots: Vec<Bytes>,
 }
 
 /// Who signs the requests.
@@ -73,8 +75,7 @@ pub(super) fn connect(options: &ObjectOptions) -> Result<AmazonS3, StoreError> {
     if !options.region.is_empty() {
         builder = builder.with_region(&options.region);
     }
-    let mut client =
-        ClientOptions::new().with_timeout_disabled().with_connect_timeout(CONNECT).with_read_timeout(SILENCE);
+    let mut client = ClientOptions::new();
     if let Some(endpoint) = &options.endpoint {
         let (scheme, host) = split(endpoint)?;
         client = client.with_allow_http(scheme == "http");
@@ -83,6 +84,7 @@ pub(super) fn connect(options: &ObjectOptions) -> Result<AmazonS3, StoreError> {
     }
     // The builder's own words may hold the options, and with them a secret.
     builder
+        .with_http_connector(Connector::new(&options.roots, SILENCE)?)
         .with_client_options(client)
         .build()
         .map_err(|_| bad("the object store's client does not take them"))
@@ -133,6 +135,7 @@ mod tests {
                 secret_access_key: "s3cret".into(),
                 session_token: Some("t0ken".into()),
             },
+            roots: Vec::new(),
         }
     }
 

@@ -34,6 +34,7 @@ impl Peer {
                 secret_access_key: given("a-s3cret"),
                 session_token: None,
             },
+            roots: Vec::new(),
         };
         ObjectBlobs::new(&options).unwrap()
     }

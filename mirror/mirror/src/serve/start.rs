@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use fairlead_diag::{Finding, Findings};
 use fairlead_gomod::pattern::Patterns;
 use fairlead_http::fetch::{FetchOptions, FetchTls, Fetcher, MinSpeed, RetryPolicy, Timeouts};
@@ -48,8 +49,9 @@ pub(super) fn start(
     let mut findings = Findings::new();
     let plans = plans(settings, environment, &mut findings);
     let prover = Prover::new(&settings.go_sums, &mut findings);
-    let fetcher = fetcher(&settings.client, &mut findings);
-    let store = store(&settings.cache, &mut findings);
+    let roots = roots(&settings.client, &mut findings);
+    let fetcher = fetcher(&settings.client, &roots, &mut findings);
+    let store = store(&settings.cache, roots, &mut findings);
     let (Some(fetcher), Some((blobs, staging))) = (fetcher, store) else { return Err(findings) };
     let via = HeaderValue::try_from(format!("1.1 fairlead-{:016x}", rand::random::<u64>()))
         .unwrap_or(HeaderValue::from_static("1.1 fairlead"));
@@ -116,7 +118,8 @@ pub(super) fn check(settings: &Settings, environment: &GoEnv) -> Findings {
     let mut findings = Findings::new();
     let plans = plans(settings, environment, &mut findings);
     let _ = Prover::new(&settings.go_sums, &mut findings);
-    let _ = fetcher(&settings.client, &mut findings);
+    let roots = roots(&settings.client, &mut findings);
+    let _ = fetcher(&settings.client, &roots, &mut findings);
     let mut names: Vec<&String> = plans.iter().filter_map(|plan| plan.sumdb.as_ref()).collect();
     names.extend(&settings.sumdbs);
     names.sort_unstable();
@@ -264,7 +267,8 @@ fn web(entry: &crate::list::Entry) -> Option<url::Url> {
     }
 }
 
-fn fetcher(settings: &ClientSettings, findings: &mut Findings) -> Option<Fetcher> {
+/// The authorities, PEM, that are trusted beside the system's.
+fn roots(settings: &ClientSettings, findings: &mut Findings) -> Vec<Bytes> {
     let mut roots = Vec::new();
     for path in &settings.root_cas {
         match std::fs::read(path) {
@@ -274,8 +278,15 @@ fn fetcher(settings: &ClientSettings, findings: &mut Findings) -> Option<Fetcher
             }
         }
     }
+    roots
+}
+
+fn fetcher(settings: &ClientSettings, roots: &[Bytes], findings: &mut Findings) -> Option<Fetcher> {
     let options = FetchOptions {
-        tls: FetchTls { extra_roots: roots, ..FetchTls::default() },
+        tls: FetchTls {
+            extra_roots: roots.iter().map(|root| root.to_vec().into()).collect(),
+            ..FetchTls::default()
+        },
         timeouts: Timeouts {
             dns: settings.dns_timeout.get(),
             connect: settings.connect_timeout.get(),
@@ -302,14 +313,18 @@ fn folder(settings: &CacheSettings) -> Option<PathBuf> {
     settings.directory.clone().or_else(|| cache_folder("mirror"))
 }
 
-fn store(settings: &CacheSettings, findings: &mut Findings) -> Option<(Arc<dyn Blobs>, Staging)> {
+fn store(
+    settings: &CacheSettings,
+    roots: Vec<Bytes>,
+    findings: &mut Findings,
+) -> Option<(Arc<dyn Blobs>, Staging)> {
     let Some(folder) = folder(settings) else {
         findings
             .push(bad("cache.directory", "there is no home folder to put the cache into: name a directory"));
         return None;
     };
     if settings.s3.is_some() {
-        return objects(settings, &folder, findings);
+        return objects(settings, &folder, roots, findings);
     }
     match FileBlobs::open(&folder) {
         Ok(blobs) => {
@@ -327,6 +342,7 @@ fn store(settings: &CacheSettings, findings: &mut Findings) -> Option<(Arc<dyn B
 fn objects(
     settings: &CacheSettings,
     folder: &Path,
+    roots: Vec<Bytes>,
     findings: &mut Findings,
 ) -> Option<(Arc<dyn Blobs>, Staging)> {
     use fairlead_store::{Credentials, ObjectBlobs, ObjectOptions};
@@ -350,6 +366,7 @@ fn objects(
         region: s3.region.clone(),
         path_style: s3.path_style,
         credentials,
+        roots,
     };
     let opened =
         ObjectBlobs::new(&options).and_then(|blobs| Ok((blobs, Staging::new(folder.join("staging"))?)));
@@ -363,7 +380,12 @@ fn objects(
 }
 
 #[cfg(not(feature = "s3"))]
-fn objects(_: &CacheSettings, _: &Path, findings: &mut Findings) -> Option<(Arc<dyn Blobs>, Staging)> {
+fn objects(
+    _: &CacheSettings,
+    _: &Path,
+    _: Vec<Bytes>,
+    findings: &mut Findings,
+) -> Option<(Arc<dyn Blobs>, Staging)> {
     findings.push(bad("cache.s3", "this build has no object store"));
     None
 }
