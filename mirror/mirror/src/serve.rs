@@ -11,6 +11,7 @@ mod cache;
 mod core;
 mod counters;
 mod document;
+mod download;
 mod entry;
 mod fetch;
 mod flight;

@@ -1,5 +1,5 @@
 //! A GOPROXY upstream over http or https. Statuses and plain texts of the upstream are kept, because the go command's rules and
-//! its user depend on them; a zip that breaks off is resumed once where it broke off.
+//! its user depend on them; a zip that breaks off is resumed where it broke off.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};

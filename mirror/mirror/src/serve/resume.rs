@@ -1,7 +1,8 @@
-//! A download that breaks off is resumed once, where it broke off, at the same server. Whether the two halves belong together
-//! is for the proof to say.
+//! A download that breaks off is resumed where it broke off, at the same server, as long as that brings new bytes and not too
+//! often. Whether the parts belong together is for the proof to say.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
@@ -12,14 +13,20 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::Instant;
 use url::Url;
 
-/// A body that survives one break.
+/// Breaks that one download survives.
+const MAX_BREAKS: u32 = 4;
+
+/// A body that survives breaks.
 pub(super) struct Resuming {
     state: State,
-    /// What a second request needs; gone once it was made.
-    again: Option<Again>,
+    again: Arc<Again>,
+    /// Breaks so far.
+    breaks: u32,
+    /// Where it broke last: an answer that does not reach further is not followed by another request.
+    broke_at: Option<u64>,
     /// Bytes given.
     given: u64,
-    /// Bytes of a second answer that were given already.
+    /// Bytes of a later answer that were given already.
     skip: u64,
     len: Option<u64>,
 }
@@ -30,6 +37,7 @@ enum State {
     Done,
 }
 
+/// What a further request needs.
 struct Again {
     fetcher: Fetcher,
     url: Url,
@@ -46,8 +54,9 @@ impl Resuming {
         body: Download,
     ) -> Self {
         let len = body.exact_len();
-        let again = Some(Again { fetcher, url, deadline, etag });
-        Resuming { state: State::Flowing(Box::new(body)), again, given: 0, skip: 0, len }
+        let again = Arc::new(Again { fetcher, url, deadline, etag });
+        let state = State::Flowing(Box::new(body));
+        Resuming { state, again, breaks: 0, broke_at: None, given: 0, skip: 0, len }
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, FetchError>>> {
@@ -67,17 +76,21 @@ impl Resuming {
                             return Poll::Ready(Some(Ok(piece)));
                         }
                     }
-                    Some(Err(error)) => match self.again.take().filter(|_| is_break(error.kind)) {
-                        Some(again) => {
-                            tracing::debug!(%error, at = self.given, "resuming a download");
-                            self.state = State::Asking(Box::pin(again.ask(self.given, error)));
-                        }
-                        None => return Poll::Ready(Some(Err(error))),
-                    },
+                    Some(Err(error)) if self.may_resume(&error) => {
+                        tracing::debug!(%error, at = self.given, "resuming a download");
+                        self.breaks += 1;
+                        self.broke_at = Some(self.given);
+                        self.state = State::Asking(Box::pin(Arc::clone(&self.again).ask(self.given, error)));
+                    }
+                    Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                     None => return Poll::Ready(None),
                 },
             }
         }
+    }
+
+    fn may_resume(&self, error: &FetchError) -> bool {
+        is_break(error.kind) && self.breaks < MAX_BREAKS && self.broke_at != Some(self.given)
     }
 
     /// What of a piece was not given yet.
@@ -91,7 +104,7 @@ impl Resuming {
 
 impl Again {
     /// The rest, and how many bytes of it to skip. Any other answer is the failure that there was before.
-    async fn ask(self, at: u64, broken: FetchError) -> Result<(Download, u64), FetchError> {
+    async fn ask(self: Arc<Self>, at: u64, broken: FetchError) -> Result<(Download, u64), FetchError> {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if at > 0
@@ -99,7 +112,7 @@ impl Again {
         {
             headers.insert(header::RANGE, range);
         }
-        let strong = self.etag.filter(|etag| !etag.starts_with("W/"));
+        let strong = self.etag.as_ref().filter(|etag| !etag.starts_with("W/"));
         if let Some(etag) = strong.and_then(|etag| HeaderValue::try_from(etag).ok()) {
             headers.insert(header::IF_RANGE, etag);
         }

@@ -146,3 +146,81 @@ async fn a_slow_zip_flows_but_is_never_whole_before_it_is_proved() {
         assert!(if is_true { read == bytes.len() } else { read + 60_000 < bytes.len() }, "{read}");
     }
 }
+
+/// Reads a body that is flowing; opens the gate when the first bytes are there.
+async fn drain(response: &mut fairlead_http::Response, gate: &Semaphore) -> Result<Vec<u8>, usize> {
+    let (mut read, mut is_open) = (Vec::new(), false);
+    loop {
+        let next = std::future::poll_fn(|cx| Pin::new(&mut response.body).poll_frame(cx));
+        match tokio::time::timeout(Duration::from_secs(30), next).await.unwrap() {
+            Some(Ok(frame)) => read.extend_from_slice(&frame.into_data().unwrap()),
+            Some(Err(_)) => return Err(read.len()),
+            None => return Ok(read),
+        }
+        if !std::mem::replace(&mut is_open, true) {
+            gate.add_permits(100);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_who_is_being_served_gets_the_rest_from_the_next_upstream() {
+    let bytes = good(1 << 20);
+    let gate = Arc::new(Semaphore::new(0));
+    let first = Reply { between: Some(gate.clone()), ..Reply::ok(bytes.clone()).cut(900_000) };
+    let broken = Fake::always(first).await;
+    // This one breaks off earlier than the first and brings nothing; the last has it all.
+    let worse = Fake::always(Reply::ok(bytes.clone()).cut(200_000)).await;
+    let healthy = Fake::always(Reply::ok(bytes.clone())).await;
+    let list = format!("upstreams: '{}|{}|{}'", broken.url, worse.url, healthy.url);
+    let subject = Subject::new(&list);
+    let mut response = subject.begin(Method::GET, ZIP, &[]).await;
+    assert_eq!(response.body.exact_len(), Some(bytes.len() as u64), "it flows");
+    assert!(drain(&mut response, &gate).await.unwrap() == bytes);
+    assert_eq!(healthy.paths().len(), 1);
+    subject.mirror.settled().await;
+    let again = subject.get(ZIP).await;
+    assert_eq!(again.cache(), "hit");
+    assert!(again.body.unwrap() == bytes);
+}
+
+#[tokio::test]
+async fn a_client_is_cut_off_when_the_next_upstream_has_another_zip() {
+    let bytes = good(1 << 20);
+    let mut other = bytes.clone();
+    other[100_000] ^= 1;
+    let longer = good((1 << 20) + 1);
+    for sent in [other, longer] {
+        let gate = Arc::new(Semaphore::new(0));
+        let first = Reply { between: Some(gate.clone()), ..Reply::ok(sent).cut(900_000) };
+        let broken = Fake::always(first).await;
+        let healthy = Fake::always(Reply::ok(bytes.clone())).await;
+        let list = format!("upstreams: '{}|{}'", broken.url, healthy.url);
+        let subject = Subject::new(&list);
+        let mut response = subject.begin(Method::GET, ZIP, &[]).await;
+        let cut = drain(&mut response, &gate).await.unwrap_err();
+        assert!(cut + 60_000 < bytes.len(), "{cut}");
+        let again = subject.get(ZIP).await;
+        assert!(again.body.unwrap() == bytes, "what is right is kept");
+        assert_eq!(healthy.paths().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_zip_is_resumed_as_long_as_that_brings_something() {
+    let bytes = good(300_000);
+    let whole = bytes.clone();
+    let upstream = Fake::new(move |seen| {
+        let at = seen
+            .header("range")
+            .map_or(0, |range| range.trim_start_matches("bytes=").trim_end_matches('-').parse().unwrap());
+        let shown = format!("bytes {at}-{}/{}", whole.len() - 1, whole.len());
+        let status = if at == 0 { 200 } else { 206 };
+        let rest = whole.len() - at;
+        Reply::ok(&whole[at..]).status(status).with("Content-Range", shown).cut(rest.min(80_000))
+    })
+    .await;
+    let subject = Subject::new(&format!("upstreams: '{}'", upstream.url));
+    assert!(subject.get(ZIP).await.body.unwrap() == bytes);
+    assert_eq!(upstream.paths().len(), 4);
+}
