@@ -117,6 +117,11 @@ impl Cache {
         self.write(&key, bytes.clone(), Put::Replace).await;
     }
 
+    /// Keeps a `.info` where there is none.
+    pub(super) async fn keep_small_once(&self, folder: &str, wanted: &Wanted, bytes: &Bytes) {
+        self.write(&key(folder, wanted), bytes.clone(), Put::Create).await;
+    }
+
     /// Keeps a zip that was proved. The proof comes last, because it makes the zip count.
     pub(super) async fn keep_zip(&self, folder: &str, module: &Module, staged: Staged, h1: &H1) {
         let key = key(folder, &Wanted::Zip(module.clone()));

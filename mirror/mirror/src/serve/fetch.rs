@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use fairlead_gomod::path::Module;
+use fairlead_gomod::pseudo;
 use tokio::time::Instant;
 
 use super::core::Core;
@@ -160,7 +162,19 @@ impl Core {
         };
         pilot.tell(Stage::Landed(brought.clone()));
         self.cache.keep_document(&route.name, wanted, kept).await;
+        self.keep_info(route, wanted, &kept.document.bytes).await;
         brought
+    }
+
+    /// What `@latest` or a branch leads to is often a pseudo-version, and the document is its `.info`: it is kept as such, so that
+    /// the version can be had when the upstreams are gone. A release's `.info` is asked for itself, because it may say more.
+    async fn keep_info(&self, route: &Route, wanted: &Wanted, bytes: &Bytes) {
+        let (Wanted::Latest(path) | Wanted::Query { path, .. }) = wanted else { return };
+        let Ok(info) = proof::info(bytes) else { return };
+        if pseudo::is_pseudo(&info.version) {
+            let named = Wanted::Info(Module::new(path.as_str(), info.version.as_str()));
+            self.cache.keep_small_once(&route.folders(path)[0], &named, bytes).await;
+        }
     }
 
     /// Something old, because upstreams fail.

@@ -262,3 +262,30 @@ async fn a_purge_makes_it_be_fetched_again() {
     assert_eq!(subject.mirror.purge("a.example/never", None).await.unwrap(), 0);
     assert!(subject.mirror.purge("../x", None).await.is_err());
 }
+
+#[tokio::test]
+async fn a_pseudo_version_that_latest_led_to_can_be_had_without_upstreams() {
+    const PSEUDO: &str = "v0.0.0-20240102030405-0123456789ab";
+    let text = format!("{{\"Version\":\"{PSEUDO}\",\"Time\":\"2024-01-02T03:04:05Z\"}}\n");
+    let latest = text.clone();
+    let upstream = Fake::new(move |seen| match seen.path.as_str() {
+        LATEST | "/a.example/x/@v/main.info" => Reply::ok(latest.clone()),
+        "/a.example/y/@latest" => Reply::ok(TEXT),
+        _ => Reply::text(404, "not found: no such file"),
+    })
+    .await;
+    let yaml = format!("upstreams: '{}'", upstream.url);
+    for asked in [LATEST, "/a.example/x/@v/main.info"] {
+        let subject = Subject::new(&yaml);
+        assert_eq!(subject.get(asked).await.status, 200);
+        upstream.forget();
+        let info = subject.get(&format!("/a.example/x/@v/{PSEUDO}.info")).await;
+        assert_eq!((info.status.as_u16(), info.text()), (200, text.as_str()), "{asked}");
+        assert!(upstream.paths().is_empty(), "{asked}");
+    }
+    let subject = Subject::new(&yaml);
+    assert_eq!(subject.get("/a.example/y/@latest").await.status, 200);
+    upstream.forget();
+    assert_eq!(subject.get("/a.example/y/@v/v1.0.0.info").await.status, 404);
+    assert_eq!(upstream.paths().len(), 1, "what a release's .info says is for the upstream to say");
+}
