@@ -13,6 +13,7 @@ mod flight;
 mod head;
 mod pass;
 mod recent;
+mod shape;
 mod tiles;
 
 use std::pin::Pin;
@@ -21,6 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use fairlead_gomod::path::{escape_path, escape_version};
 
 pub use error::{Fork, MemoryError, RemoteError, SumError};
+pub use shape::has_shape;
 
 use self::flight::Flights;
 use self::head::Heads;

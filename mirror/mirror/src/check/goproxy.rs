@@ -75,7 +75,11 @@ async fn front(probe: &Probe<'_>, module: &Module) -> Result<(), Trouble> {
     let document = document.map_err(|trouble| probe.failed("http", started, trouble))?;
     probe.cheap(&wanted.key());
     probe.first_answer(started, &document)?;
-    Ok(())
+    // A server of another kind that says yes to everything would break one promise after the other, and has made none.
+    match proof::info(&document.body) {
+        Ok(_) => Ok(()),
+        Err(_) => conforms(&wanted, &document).map_err(|trouble| probe.failed("http", started, trouble)),
+    }
 }
 
 async fn ask(probe: &Probe<'_>, canary: &Canary) -> Outcome {
@@ -218,7 +222,9 @@ async fn absent(probe: &Probe<'_>, module: &Module) -> Outcome {
 fn not_absent(module: &Module, document: &Document) -> Option<Trouble> {
     match document.status {
         StatusCode::NOT_FOUND | StatusCode::GONE => None,
-        StatusCode::OK if proof::is_html(&document.body) => Some(Trouble::portal(document)),
+        StatusCode::OK if proof::info(&document.body).is_err() => {
+            conforms(&Wanted::Info(module.clone()), document).err()
+        }
         StatusCode::OK => {
             let text = format!("it has {module}, which does not exist");
             Some(Trouble::new(Reason::InventedModule, text).with("url", redact(&document.url)))

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fairlead_gomod::gosum::Kind;
-use fairlead_http::fetch::Document;
+use fairlead_http::fetch::{Document, redact};
 use fairlead_sumdb::client::{
-    BoxFuture, Client, Memory, MemoryError, Remote, RemoteError, SumError, TILE_HEIGHT,
+    BoxFuture, Client, Memory, MemoryError, Remote, RemoteError, SumError, TILE_HEIGHT, has_shape,
 };
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
@@ -62,6 +62,11 @@ async fn prove(
     let client = client(probe, spec);
     let latest = probe.ask(&format!("sumdb/{name}/latest"), HeaderMap::new(), MAX_ANSWER).await?;
     let latest = sound(latest).map_err(unreachable)?;
+    if !has_shape("/latest", &latest.body) {
+        let text =
+            "it says that it passes the database on, and answers with something else than a signed tree";
+        return Err(Trouble::new(Reason::SumdbUnreachable, text).with("url", redact(&latest.url)));
+    }
     let tree = Box::pin(client.check_tree(&latest.body)).await.map_err(|error| of_sum(&error))?;
     no_rollback(probe, spec, tree.size, &latest).await?;
     let mut evidence = vec![
@@ -191,7 +196,8 @@ impl Remote for Through {
             let document = self.wire.get(&url, HeaderMap::new(), MAX_ANSWER).await;
             let document = document.map_err(|trouble| failed(false, trouble.text))?;
             match document.status {
-                StatusCode::OK => Ok(document.body.into()),
+                StatusCode::OK if has_shape(path, &document.body) => Ok(document.body.into()),
+                StatusCode::OK => Err(failed(false, format!("{path}: not what a checksum database answers"))),
                 status => {
                     let is_absent = matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE);
                     Err(failed(is_absent, format!("{path}: status {}", status.as_u16())))

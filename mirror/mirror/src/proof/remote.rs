@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use fairlead_http::fetch::{Fetch, Fetcher, RetryPolicy, redact};
-use fairlead_sumdb::client::{BoxFuture, Remote, RemoteError};
+use fairlead_sumdb::client::{BoxFuture, Remote, RemoteError, has_shape};
 use http::StatusCode;
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -117,7 +117,14 @@ impl Places {
                 }
             }
         }
-        let said = self.get(&below(&place.url, path)).await;
+        let said = match self.get(&below(&place.url, path)).await {
+            // Nobody signed this: it is no lie of the database, and another place may have its answer.
+            Said::Bytes(bytes) if !has_shape(path, &bytes) => Said::Nothing(format!(
+                "{}: not what a checksum database answers",
+                redact(&below(&place.url, path))
+            )),
+            said => said,
+        };
         match said {
             Said::Nothing(_) => place.learn(Use::Failing),
             _ => place.learn(Use::Good),

@@ -10,6 +10,7 @@ use fairlead_testkit::{RawBackend, Script, free_addr};
 use url::Url;
 
 use super::stage::{MODULE, canaries, modules, options, reasons, verdict};
+use crate::fake::{Fake, Reply};
 
 const INFO: &str = "/one.example/!mod/@v/v1.2.0.info";
 const ZIP: &str = "/one.example/!mod/@v/v1.2.0.zip";
@@ -81,6 +82,14 @@ async fn every_fault_has_its_reason_state_and_code() {
         assert!(reasons(&verdict).contains(reason), "{pattern} {fault:?} {verdict:#?}");
         assert_eq!(verdict.findings().has_errors(), *exit_code != 0, "{pattern} {fault:?}");
     }
+}
+
+/// A server of another kind is not accused of lying.
+#[tokio::test]
+async fn who_says_yes_to_everything_is_no_mirror() {
+    let chatty = Fake::always(Reply::ok("Hostname: vm\nGET / HTTP/1.1\n\n")).await;
+    let verdict = verdict(&chatty.url, &options()).await;
+    assert_eq!((verdict.state, verdict.exit_code), (State::Down, 2), "{verdict:#?}");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use fairlead_testkit::goproxy::{Fault, SUMDB, Upstream};
 
 use super::stage::{Stage, plain};
 use super::truth::truth;
+use crate::fake::{Fake, Reply};
 
 const MOD: &str = "/one.example/!mod/@v/v1.2.0.mod";
 const ZIP: &str = "/one.example/!mod/@v/v1.2.0.zip";
@@ -93,6 +94,28 @@ async fn nothing_is_given_that_the_database_does_not_prove() {
             assert_eq!(said.body.as_ref().ok(), good.get(path), "{} healed: {}", row.name, said.text());
         }
     }
+}
+
+/// A server that says yes to everything, in plain text, is no database that lies.
+#[tokio::test]
+async fn another_place_is_asked_when_one_answers_with_something_else() {
+    let good = truth();
+    let chatty = Fake::new(|seen| match seen.path.starts_with("/sumdb/") {
+        true => Reply::ok("Hostname: vm\nGET / HTTP/1.1\n\n"),
+        false => Reply::text(404, "not found"),
+    })
+    .await;
+    let upstream = Upstream::start(good);
+    let database = upstream.sumdb();
+    let key = database.split(' ').next().unwrap();
+    let stage = Stage::start(plain(&format!("{},{}", chatty.url, upstream.url()), key));
+    for path in [MOD, ZIP] {
+        let said = stage.get(path).await;
+        assert_eq!((said.status, said.body.as_ref().ok()), (200, good.get(path)), "{}", said.text());
+    }
+    let alone = Stage::start(plain(&chatty.url, key));
+    let said = alone.get(&format!("/sumdb/{SUMDB}/latest")).await;
+    assert_eq!(said.status, 502);
 }
 
 /// The files that clients ask for through the mirror are proved like those it asks for itself.
