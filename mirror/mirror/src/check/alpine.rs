@@ -1,13 +1,15 @@
 //! What an Alpine mirror must have: a signed index of packages (<https://wiki.alpinelinux.org/wiki/Apk_spec>).
 //!
-//! `APKINDEX.tar.gz` is two gzip members: a tar with the signature, and a tar with the index. They are looked at and counted; the
-//! signature itself is not verified.
+//! `APKINDEX.tar.gz` is two gzip members: a tar with the signature, and a tar with the index. The packages are counted, and the
+//! [`signature`] is held against the keys that the caller or the system has.
+
+mod signature;
 
 use std::io::Read;
 use std::time::Instant;
 
 use bytes::Bytes;
-use fairlead_http::fetch::redact;
+use fairlead_http::fetch::{Document, redact};
 use flate2::read::MultiGzDecoder;
 use http::{HeaderMap, HeaderValue, header};
 
@@ -16,6 +18,7 @@ use super::probe::Probe;
 use super::state::Reason;
 use super::trouble::{Trouble, sound};
 use super::verdict::Status;
+use signature::Judged;
 
 /// Longest index, packed. The largest one has 2 MB.
 const MAX_PACKED: usize = 64 << 20;
@@ -58,7 +61,39 @@ pub(super) async fn look(probe: &Probe<'_>) -> Result<(), Trouble> {
         vec![("packages".to_owned(), index.packages.to_string()), ("signature".to_owned(), signature)];
     evidence.extend(index.description.map(|text| ("description".to_owned(), text)));
     probe.looked("index", Status::Ok, started, evidence);
+    signed(probe, &document).await;
     Ok(())
+}
+
+async fn signed(probe: &Probe<'_>, document: &Document) {
+    let started = Instant::now();
+    let (body, keys) = (document.body.clone(), probe.options().alpine.keys.clone());
+    let judged = blocking(move || {
+        let signed = signature::split(&body);
+        signed.map(|signed| signature::verify(&signed, keys.as_deref()))
+    });
+    match judged.await.flatten() {
+        Some(Ok(Judged::Good(key))) => {
+            probe.content_holds();
+            probe.looked(
+                "signature",
+                Status::Ok,
+                started,
+                vec![("key".to_owned(), key.display().to_string())],
+            );
+        }
+        Some(Ok(Judged::Skipped(why))) => {
+            probe.looked("signature", Status::Skipped, started, vec![("why".to_owned(), why)]);
+        }
+        Some(Err(trouble)) => {
+            let trouble = trouble.with("url", redact(&document.url));
+            probe.trouble(probe.failed("signature", started, trouble));
+        }
+        None => {
+            let text = "the signature is not where it must be: in the first gzip member";
+            probe.trouble(probe.failed("signature", started, Trouble::new(Reason::BadSignature, text)));
+        }
+    }
 }
 
 /// Walks through the tar inside.

@@ -163,11 +163,14 @@ pub struct AlpineOptions {
     pub repository: String,
     /// Architecture.
     pub arch: String,
+    /// Public keys (`NAME.rsa.pub`, PEM) of which one must have signed the index: a folder, or one key's file. Without it the
+    /// system's are looked at, and the signature is not checked where they lack the key.
+    pub keys: Option<PathBuf>,
 }
 
 impl Default for AlpineOptions {
     fn default() -> Self {
-        AlpineOptions { repository: "latest-stable/main".to_owned(), arch: "x86_64".to_owned() }
+        AlpineOptions { repository: "latest-stable/main".to_owned(), arch: "x86_64".to_owned(), keys: None }
     }
 }
 

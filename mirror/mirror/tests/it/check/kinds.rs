@@ -147,3 +147,26 @@ async fn an_alpine_mirror_has_an_index() {
         assert_eq!((reasons(&verdict), verdict.exit_code), (vec![reason], 2), "{verdict:#?}");
     }
 }
+
+#[tokio::test]
+async fn an_alpine_index_is_held_against_the_keys() {
+    const INDEX: &[u8] = include_bytes!("../../fixtures/alpine/APKINDEX.tar.gz");
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/alpine");
+    let empty = tempfile::tempdir().unwrap();
+    let mut flipped = INDEX.to_vec();
+    // The time in the last member's head: the packages are the same, the bytes are not.
+    let at = INDEX.windows(3).rposition(|window| window == [0x1f, 0x8b, 8]).unwrap() + 4;
+    flipped[at] ^= 1;
+    for (index, keys, status, exit_code) in [
+        (INDEX.to_vec(), Some(fixtures.clone()), Status::Ok, 0),
+        (INDEX.to_vec(), None, Status::Skipped, 0),
+        (INDEX.to_vec(), Some(empty.path().to_owned()), Status::Failed, 3),
+        (flipped, Some(fixtures), Status::Failed, 3),
+    ] {
+        let mirror = Fake::always(Reply::ok(index)).await;
+        let alpine = AlpineOptions { keys, ..AlpineOptions::default() };
+        let verdict = verdict(&mirror.url, &CheckOptions { alpine, ..of(Kind::Alpine) }).await;
+        let layer = verdict.layers.iter().find(|layer| layer.name == "signature").unwrap();
+        assert_eq!((layer.status, verdict.exit_code), (status, exit_code), "{verdict:#?}");
+    }
+}
