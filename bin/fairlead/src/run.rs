@@ -60,7 +60,9 @@ pub(crate) fn serve(
     control.block_on(async {
         let shutdown = Shutdown::new();
         fairlead_rt::signal::end_on_signals(shutdown.clone())?;
+        let judge = fairlead_gateway::judge::judge(&loaded.statics, "file");
         let reload = file_provider(&loaded.statics).map(|provider| {
+            let provider = provider.judged_by(judge);
             let reload = provider.reload_handle();
             providers.push(Box::new(provider));
             reload

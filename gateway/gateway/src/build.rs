@@ -7,6 +7,7 @@
 pub mod internal;
 pub mod middlewares;
 mod routers;
+pub(crate) mod rule;
 mod services;
 mod tls;
 

@@ -11,6 +11,7 @@ pub mod entry_point;
 pub mod explain;
 mod gateway;
 mod health;
+pub mod judge;
 pub mod observe;
 pub mod offline;
 pub mod router;

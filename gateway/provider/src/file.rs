@@ -18,6 +18,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fairlead_diag::Findings;
+use fairlead_model::Dynamic;
 use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -57,17 +59,31 @@ impl Reload {
     }
 }
 
+/// Looks at the new version of a file and at the one in force, and says what in the new one cannot work.
+pub type Judge = Arc<dyn Fn(&Dynamic, &Dynamic) -> Findings + Send + Sync>;
+
 /// Delivers the configuration of files.
 pub struct FileProvider {
     options: FileOptions,
     reload: Reload,
+    judge: Judge,
 }
 
 impl FileProvider {
     /// A provider of these files. Nothing is read before it runs.
     #[must_use]
     pub fn new(options: FileOptions) -> Self {
-        FileProvider { options, reload: Reload::default() }
+        FileProvider { options, reload: Reload::default(), judge: Arc::new(|_, _| Findings::new()) }
+    }
+
+    /// A new version in which this judge finds errors does not replace one that is in force.
+    #[must_use]
+    pub fn judged_by(
+        mut self,
+        judge: impl Fn(&Dynamic, &Dynamic) -> Findings + Send + Sync + 'static,
+    ) -> Self {
+        self.judge = Arc::new(judge);
+        self
     }
 
     /// A handle that asks for a reload, even when changes are not watched.
@@ -76,11 +92,11 @@ impl FileProvider {
         self.reload.clone()
     }
 
-    /// Reads everything once, without running: for checks, so that files with errors count as far as they can be read. Blocks on the file
-    /// system.
+    /// Reads everything once, without running: for checks, so that files with errors count as far as they can be read.
+    /// Blocks on the file system.
     #[must_use]
     pub fn read_once(&self) -> Message {
-        Loader::new(self.options.clone()).load_for_checks()
+        Loader::new(self.options.clone(), self.judge.clone()).load_for_checks()
     }
 }
 
@@ -92,16 +108,17 @@ impl Provider for FileProvider {
     fn run(self: Box<Self>, out: mpsc::Sender<Message>, stop: CancellationToken) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             // Dropping the future at any await is fine: the loader owns no outside state.
-            let _ = stop.run_until_cancelled(follow(self.options, self.reload, out)).await;
+            let _ = stop.run_until_cancelled(follow(self, out)).await;
         })
     }
 }
 
 /// Loads, sends what is new, and waits for a reason to look again.
-async fn follow(options: FileOptions, reload: Reload, out: mpsc::Sender<Message>) {
+async fn follow(provider: Box<FileProvider>, out: mpsc::Sender<Message>) {
+    let FileProvider { options, reload, judge } = *provider;
     let changes = Arc::new(Changes::default());
     let watch = options.watch.then(|| Watch::new(changes.clone()));
-    let mut eyes = Eyes { loader: Loader::new(options), watch };
+    let mut eyes = Eyes { loader: Loader::new(options, judge), watch };
     let mut sent: Option<Message> = None;
     loop {
         let Ok((message, back)) = tokio::task::spawn_blocking(move || (eyes.look(), eyes)).await else {

@@ -8,7 +8,7 @@ pub mod codes;
 mod file;
 mod throttle;
 
-pub use file::{FileOptions, FileProvider, Reload};
+pub use file::{FileOptions, FileProvider, Judge, Reload};
 pub use throttle::{Batch, Throttle};
 
 use std::sync::Arc;

@@ -48,7 +48,8 @@ pub(super) fn middlewares(
         .collect()
 }
 
-fn decode(
+/// Decodes one middleware.
+pub(crate) fn decode(
     qualified: &Arc<str>,
     object: &fairlead_model::dynamic::Object<fairlead_model::dynamic::Middleware>,
 ) -> BuiltMiddleware {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use fairlead_diag::{Finding, Findings};
 use fairlead_http::{Handler, Middleware};
 use fairlead_model::dynamic::{Object, Router as Options};
-use fairlead_model::statics::{EntryPoint as EntryOptions, RuleSyntax, Static};
+use fairlead_model::statics::{EntryPoint as EntryOptions, Static};
 use fairlead_model::{Merged, name};
-use fairlead_rules::{Entry, Rank, Rule, RuleError, Syntax, Table};
+use fairlead_rules::{Entry, Rank, Rule, Syntax, Table};
 use hashbrown::HashMap;
 
-use super::{Built, BuiltRouter, BuiltRouters, BuiltRoutersSlice, fingerprint, middlewares, text_hash};
+use super::{Built, BuiltRouter, BuiltRouters, BuiltRoutersSlice, fingerprint, middlewares, rule, text_hash};
 use crate::codes;
 use crate::entry_point::EntryPoint;
 use crate::router::{Observed, Router};
@@ -286,12 +286,12 @@ impl Site<'_> {
         if let Some((_, _, router)) = known.filter(|(_, _, router)| same(&router.rule)) {
             return Some(Arc::clone(&router.rule));
         }
-        match Rule::parse(text, syntax) {
+        match rule::parse(&self.name, self.object, syntax) {
             Ok(rule) => Some(Arc::new(rule)),
-            Err(errors) => {
-                for error in &errors {
-                    status.fail(format!("error while parsing rule {text}: {}", error.message));
-                    findings.push(self.bad_rule(error));
+            Err(faults) => {
+                for fault in faults {
+                    status.fail(format!("error while parsing rule {text}: {}", fault.message));
+                    findings.push(fault.finding);
                 }
                 None
             }
@@ -299,32 +299,7 @@ impl Site<'_> {
     }
 
     fn syntax(&self) -> Syntax {
-        let core = self.house.statics().core.default_rule_syntax;
-        match self.object.value.rule_syntax.unwrap_or(core) {
-            RuleSyntax::V2 => Syntax::V2,
-            RuleSyntax::V3 => Syntax::V3,
-        }
-    }
-
-    fn bad_rule(&self, error: &RuleError) -> Finding {
-        let place = self.object.value_origin(&["rule"]);
-        let quoted = match &place {
-            fairlead_diag::Origin::File { .. } => self.object.node.at(&["rule"]).is_some_and(is_quoted),
-            _ => false,
-        };
-        let text = &self.object.value.rule;
-        let before = text.get(..error.span.start).map_or(0, |t| t.chars().count());
-        let chars = text.get(error.span.clone()).map_or(1, |t| t.chars().count().max(1));
-        let shift = u32::try_from(before + usize::from(quoted)).unwrap_or(0);
-        let place = place.shifted(shift, u32::try_from(chars).unwrap_or(1));
-        let finding = Finding::new(&codes::BAD_RULE, format!("router `{}`: {}", self.name, error.message))
-            .at(&place)
-            .about(format!("router {}", self.name))
-            .evidence("rule", text);
-        match &error.help {
-            Some(help) => finding.help(help.as_str()),
-            None => finding,
-        }
+        rule::syntax(&self.object.value, self.house.statics().core.default_rule_syntax)
     }
 
     /// Layers and service, when all of them are there.
@@ -421,10 +396,6 @@ impl Site<'_> {
             retries: if count { metrics.service_retries(&self.service) } else { Default::default() },
         }
     }
-}
-
-fn is_quoted(node: &fairlead_conf::Node) -> bool {
-    matches!(node.value, fairlead_conf::Value::Scalar { quoted: true, .. })
 }
 
 /// The match tables of each entry point: plain and TLS.

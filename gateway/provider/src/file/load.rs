@@ -11,10 +11,10 @@ use std::time::SystemTime;
 use fairlead_diag::{Finding, Findings};
 use fairlead_model::Dynamic;
 
-use super::FileOptions;
 use super::merge::merge;
 use super::scan::{Scan, origin};
 use super::source::Source;
+use super::{FileOptions, Judge};
 use crate::{Message, codes};
 
 /// Name of the provider.
@@ -25,6 +25,7 @@ const MAX_BYTES: u64 = 64 << 20;
 /// The files, and what is known about them.
 pub(super) struct Loader {
     options: FileOptions,
+    judge: Judge,
     sources: HashMap<PathBuf, Source>,
     hasher: RandomState,
     /// What the file system said about the files when they were read.
@@ -40,9 +41,10 @@ pub(super) struct Loader {
 pub(super) type Part = (PathBuf, Arc<Dynamic>);
 
 impl Loader {
-    pub(super) fn new(options: FileOptions) -> Self {
+    pub(super) fn new(options: FileOptions, judge: Judge) -> Self {
         Loader {
             options,
+            judge,
             sources: HashMap::new(),
             hasher: RandomState::new(),
             fingerprint: 0,
@@ -118,7 +120,8 @@ impl Loader {
             };
             left = rest;
             let read = fairlead_conf::read_file_text(&path.to_string_lossy());
-            self.sources.entry(path.clone()).or_default().update(path, read, &self.hasher, now);
+            let source = self.sources.entry(path.clone()).or_default();
+            source.update(path, read, &self.hasher, &self.judge, now);
         }
     }
 

@@ -1,4 +1,7 @@
 //! One file: what it said last, and what it said last without error.
+//!
+//! A text that cannot be decoded is not used at all. One that can, but brings objects that cannot work, is used when there is
+//! no earlier version: then those objects are left out. An earlier version stays in force.
 
 use std::borrow::Cow;
 use std::hash::BuildHasher;
@@ -6,10 +9,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use fairlead_diag::{Finding, Findings, Origin, Position};
+use fairlead_diag::{Finding, Findings, Origin, Position, Severity};
 use fairlead_gotmpl::{Environment, Value};
 use fairlead_model::Dynamic;
 
+use super::Judge;
 use super::pieces::Pieces;
 use super::scan::origin;
 use crate::codes;
@@ -17,7 +21,7 @@ use crate::codes;
 /// A file that has been read at least once.
 #[derive(Default)]
 pub(super) struct Source {
-    /// Of the text that was parsed last; `None` when the last read failed.
+    /// Of the text that was parsed last; `None` when it is to be looked at again.
     text: Option<u64>,
     good: Option<Good>,
     /// What could be read of the last version when it has errors.
@@ -27,7 +31,7 @@ pub(super) struct Source {
     pieces: Pieces,
 }
 
-/// A version without errors.
+/// The version in force.
 struct Good {
     dynamic: Arc<Dynamic>,
     findings: Findings,
@@ -41,6 +45,7 @@ impl Source {
         path: &Path,
         read: Result<String, Finding>,
         hasher: &impl BuildHasher,
+        judge: &Judge,
         now: SystemTime,
     ) {
         let text = match read {
@@ -58,17 +63,36 @@ impl Source {
         }
         self.text = Some(hash);
         let mut findings = Findings::new();
-        match decode(path, &text, &mut self.pieces, hasher, &mut findings) {
-            Some(dynamic) if !findings.has_errors() => {
-                self.good = Some(Good { dynamic, findings, since: now });
-                self.errors = Findings::new();
-                self.broken = None;
+        let decoded = decode(path, &text, &mut self.pieces, hasher, &mut findings);
+        let refused = findings.iter().any(|finding| is_error(finding) && !is_of_one_object(finding));
+        let dynamic = match decoded {
+            Some(dynamic) if !refused => dynamic,
+            unusable => {
+                (self.errors, self.broken) = (findings, unusable);
+                return;
             }
-            dynamic => {
-                self.errors = findings;
-                self.broken = dynamic;
-            }
+        };
+        if let Some(judged) = self.worse(&dynamic, &findings, judge) {
+            // What the judge looked at, such as a file of passwords, may have changed the next time.
+            self.text = None;
+            findings.extend(judged);
+            (self.errors, self.broken) = (findings, Some(dynamic));
+            return;
         }
+        self.good = Some(Good { dynamic, findings, since: now });
+        (self.errors, self.broken) = (Findings::new(), None);
+    }
+
+    /// Whether something cannot work in a version that could in the one in force, with what the judge says about it.
+    fn worse(&self, dynamic: &Dynamic, findings: &Findings, judge: &Judge) -> Option<Findings> {
+        let good = self.good.as_ref()?;
+        let known = |finding: &Finding| {
+            let same = |other: &Finding| other.code == finding.code && other.subject == finding.subject;
+            good.findings.iter().any(same)
+        };
+        let new = findings.iter().any(|finding| is_error(finding) && !known(finding));
+        let judged = judge(dynamic, &good.dynamic);
+        (new || judged.has_errors()).then_some(judged)
     }
 
     /// The version in force.
@@ -91,6 +115,15 @@ impl Source {
         }
         findings
     }
+}
+
+fn is_error(finding: &Finding) -> bool {
+    finding.severity == Severity::Error
+}
+
+/// Whether Traefik, too, takes the file and leaves out the object alone.
+fn is_of_one_object(finding: &Finding) -> bool {
+    *finding.code == fairlead_model::codes::MULTI_TYPE || *finding.code == fairlead_model::codes::NO_TYPE
 }
 
 fn kept(path: &Path, since: SystemTime) -> Finding {

@@ -55,7 +55,10 @@ struct Running {
 
 impl Running {
     fn start(options: FileOptions) -> Running {
-        let provider = FileProvider::new(options);
+        Running::run(FileProvider::new(options))
+    }
+
+    fn run(provider: FileProvider) -> Running {
         let (sender, messages) = mpsc::channel(4);
         let (reload, stop) = (provider.reload_handle(), CancellationToken::new());
         fairlead_rt::spawn("file provider", Box::new(provider).run(sender, stop.clone()));
@@ -202,6 +205,54 @@ async fn a_broken_file_keeps_its_last_good_version_while_the_others_change() {
     put(&a, &router("a", "3"));
     let message = running.until(&[rule("a", "3"), rule("b", "2")]).await;
     assert!(message.findings.is_empty(), "{:?}", message.findings);
+}
+
+/// Calls every changed router on the path `/bad` an error.
+fn strict(new: &Dynamic, before: &Dynamic) -> Findings {
+    let changed =
+        new.http.routers.iter().filter(|(name, router)| before.http.routers.get(*name) != Some(router));
+    let bad = changed.filter(|(_, router)| &*router.value.rule == "Path(`/bad`)");
+    bad.map(|(_, router)| Finding::new(&fairlead_model::codes::NO_RULE, "bad").at(&router.origin)).collect()
+}
+
+#[tokio::test]
+async fn a_version_that_the_judge_refuses_does_not_replace_one_in_force() {
+    let folder = TempDir::new().unwrap();
+    let (a, b) = (folder.path().join("a.yml"), folder.path().join("b.yml"));
+    put(&a, &router("a", "1"));
+    let provider = FileProvider::new(directory(&folder)).judged_by(strict);
+    let mut running = Running::run(provider);
+    running.until(&[rule("a", "1")]).await;
+    put(&a, &router("a", "bad"));
+    put(&b, &router("b", "bad"));
+    let message = running.until(&[rule("a", "1"), rule("b", "bad")]).await;
+    assert_eq!(with_code(&message, &codes::KEPT_LAST_GOOD).len(), 1, "{:?}", message.findings);
+    let told = message.findings.iter().filter(|finding| finding.message == "bad");
+    let place = format!("{}:3:5", a.display());
+    assert_eq!(told.map(|finding| finding.origin().unwrap().to_string()).collect::<Vec<_>>(), [place]);
+    put(&a, &router("a", "2"));
+    let message = running.until(&[rule("a", "2"), rule("b", "bad")]).await;
+    assert!(message.findings.is_empty(), "{:?}", message.findings);
+}
+
+#[tokio::test]
+async fn an_object_of_no_certain_type_is_left_out_of_a_first_version_and_holds_back_a_later_one() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("a.yml");
+    let two = "  middlewares:\n    m: {addPrefix: {prefix: /a}, stripPrefix: {prefixes: [/a]}}\n";
+    let none = "    n: {}\n";
+    put(&path, &(router("a", "1") + two));
+    let mut running = Running::start(directory(&folder));
+    let message = running.until(&[rule("a", "1")]).await;
+    assert_eq!(with_code(&message, &fairlead_model::codes::MULTI_TYPE).len(), 1);
+    put(&path, &(router("a", "2") + two));
+    let message = running.until(&[rule("a", "2")]).await;
+    assert!(with_code(&message, &codes::KEPT_LAST_GOOD).is_empty(), "{:?}", message.findings);
+    put(&path, &(router("a", "3") + two + none));
+    put(&folder.path().join("b.yml"), &router("b", "1"));
+    let message = running.until(&[rule("a", "2"), rule("b", "1")]).await;
+    assert_eq!(with_code(&message, &fairlead_model::codes::NO_TYPE).len(), 1);
+    assert_eq!(with_code(&message, &codes::KEPT_LAST_GOOD).len(), 1);
 }
 
 #[tokio::test]
