@@ -21,7 +21,7 @@ use super::{Target, Transport};
 
 /// Idle connections of one worker, all backends together.
 const MAX_IDLE: usize = 8192;
-/// How often expired connections are looked for.
+/// How often expired connections, and those beyond a host's share, are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
 
 thread_local! {
@@ -135,19 +135,14 @@ impl Host {
         }
     }
 
-    /// Keeps a connection for later requests, unless enough are kept already; then the oldest of this host goes.
+    /// Keeps a connection for later requests. What the host has beyond its share goes with the next sweep, unless it is used
+    /// again by then: under load the answers of many requests come together, and their connections are idle for
+    /// microseconds only.
     pub(super) fn keep_idle(&self, connection: Counted) {
-        let share = self.transport.idle_share;
-        if share == 0 || self.all_idle.load(Ordering::Relaxed) >= MAX_IDLE {
+        if self.transport.idle_share == 0 || self.all_idle.load(Ordering::Relaxed) >= MAX_IDLE {
             return;
         }
-        let mut idle = self.idle.lock();
-        if idle.len() >= share {
-            drop(idle.pop_front());
-            self.count_idle(-1);
-        }
-        idle.push_back((Instant::now(), connection));
-        drop(idle);
+        self.idle.lock().push_back((Instant::now(), connection));
         self.count_idle(1);
     }
 
@@ -165,7 +160,11 @@ impl Host {
     fn expire(&self) {
         let mut idle = self.idle.lock();
         let before = idle.len();
-        while idle.front().is_some_and(|(since, _)| self.is_expired(since.elapsed())) {
+        let share = self.transport.idle_share;
+        while idle.front().is_some_and(|(since, _)| {
+            let rested = since.elapsed();
+            self.is_expired(rested) || (idle.len() > share && rested >= SWEEP)
+        }) {
             idle.pop_front();
         }
         idle.retain_mut(|(_, connection)| !connection.is_stale());

@@ -19,8 +19,8 @@ pub struct TransportOptions {
     pub response_header_timeout: Duration,
     /// How long a connection without requests is kept; zero is no limit.
     pub idle_conn_timeout: Duration,
-    /// Idle connections kept for each backend address, over all workers; each worker keeps its share. 0 means 2, as in Go, and
-    /// a negative number keeps none.
+    /// Idle connections kept for each backend address, over all workers; each worker keeps its share. More are closed when
+    /// they have not been used for a second or two. 0 means 2, as in Go, and a negative number keeps none.
     pub max_idle_per_host: isize,
     /// Never offer HTTP/2 in TLS.
     pub disable_http2: bool,

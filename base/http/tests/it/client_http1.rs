@@ -62,8 +62,21 @@ async fn idle_connections_are_bounded() {
     let (transport, target) = (transport(options), backend.target("http"));
     let fetches = (0..4).map(|_| fetch(&transport, &target));
     futures_util::future::join_all(fetches).await;
-    assert_eq!(backend.stats("http"), (1, 1));
+    until(|| backend.stats("http") == (1, 1)).await;
     until(|| backend.ended() + 1 == backend.accepted()).await;
+}
+
+#[tokio::test]
+async fn requests_that_come_together_again_find_their_connections() {
+    let backend = http1(|_| async { text("hello") }).await;
+    let options = TransportOptions { max_idle_per_host: 1, ..TransportOptions::default() };
+    let (transport, target) = (transport(options), backend.target("http"));
+    for _ in 0..50 {
+        let fetches = (0..4).map(|_| fetch(&transport, &target));
+        futures_util::future::join_all(fetches).await;
+    }
+    // Four, were it not for a sweep or two on a slow machine.
+    assert!(backend.accepted() < 50, "{} connections", backend.accepted());
 }
 
 #[tokio::test]
