@@ -9,7 +9,7 @@ mod sending;
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -189,6 +189,7 @@ impl Awaiting {
         interim: Option<&dyn Interim>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<ResponseHead, Error>> {
+        ready!(wire.poll_turn(cx));
         if self.hold.as_mut().is_some_and(|hold| hold.as_mut().poll(cx).is_ready()) {
             self.hold = None;
         }

@@ -63,6 +63,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Wire<IO> {
         polled
     }
 
+    /// Waits, once for each head that is to go out, until all tasks that are ready now have had their turn. Then what
+    /// they have read is answered by writes that follow each other closely: a peer on this machine is woken once for
+    /// many, and the way through the kernel is still in the cache.
+    pub(super) fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.output.collected.is_empty() || self.output.had_turn {
+            return Poll::Ready(());
+        }
+        self.output.had_turn = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
     /// Writes all that waits.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.output.poll_write_to(Pin::new(&mut self.io), cx)
@@ -78,6 +90,8 @@ pub(super) struct Output {
     tail: &'static [u8],
     /// The IO may hold bytes that it has taken but not sent.
     unflushed: bool,
+    /// What is collected has waited for the others; see [`Wire::poll_turn`].
+    had_turn: bool,
 }
 
 impl Output {
@@ -160,6 +174,7 @@ impl Output {
         if self.written == self.collected.len() {
             self.collected = Vec::new();
             self.written = 0;
+            self.had_turn = false;
         }
         if self.data.is_empty() {
             self.data = Bytes::new();

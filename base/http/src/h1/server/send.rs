@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -89,6 +89,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<'_, IO> {
     }
 
     fn poll_send(&mut self, sending: &mut Sending, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.shared.0.lock().wire.poll_turn(cx));
         loop {
             let waits = self.pull(sending, cx);
             match self.shared.0.lock().wire.poll_flush(cx) {
