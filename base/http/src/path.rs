@@ -32,6 +32,40 @@ pub fn normalise(path: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Escapes what a request target may not contain as it is (RFC 3986, 3.3 and 3.4) but people and old clients send all the
+/// same: `/café` becomes `/caf%C3%A9`, as Go's server makes it. Spaces and control characters stay, for others to refuse.
+/// `None` when there is nothing to escape.
+pub(crate) fn escape_target(target: &[u8]) -> Option<Vec<u8>> {
+    let query = memchr::memchr(b'?', target).unwrap_or(target.len());
+    let (path, query) = target.split_at(query);
+    // A query goes on as it was sent, unless it is no text.
+    let escapes_high = std::str::from_utf8(query).is_err();
+    let in_query = |byte: u8| matches!(byte, b'"' | b'<' | b'>') || (escapes_high && !byte.is_ascii());
+    if !path.iter().any(|byte| is_foreign_to_paths(*byte)) && !query.iter().any(|byte| in_query(*byte)) {
+        return None;
+    }
+    let mut out = Vec::with_capacity(target.len() + 32);
+    push_escaped(&mut out, path, is_foreign_to_paths);
+    push_escaped(&mut out, query, in_query);
+    Some(out)
+}
+
+fn push_escaped(out: &mut Vec<u8>, text: &[u8], must: impl Fn(u8) -> bool) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in text {
+        if must(*byte) {
+            out.extend([b'%', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        } else {
+            out.push(*byte);
+        }
+    }
+}
+
+/// What Go's server escapes in a path. Brackets and other delimiters stay.
+fn is_foreign_to_paths(byte: u8) -> bool {
+    !byte.is_ascii() || matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
+}
+
 /// Removes `.` and `..` segments and repeated slashes; a final slash stays.
 #[must_use]
 pub fn sanitise(path: &str) -> Cow<'_, str> {
@@ -135,6 +169,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn targets_are_escaped_where_they_must_be() {
+        for (sent, escaped) in [
+            ("/caf\u{e9}?q=\u{e9}".as_bytes(), "/caf%C3%A9?q=\u{e9}"),
+            (b"/a\xff?b=\xff", "/a%FF?b=%FF"),
+            (b"/<a>`{b}|^\"\\?x=<\"{y}`>", "/%3Ca%3E%60%7Bb%7D%7C%5E%22%5C?x=%3C%22{y}`%3E"),
+            (b"/%c3\xa9", "/%c3%A9"),
+        ] {
+            assert_eq!(String::from_utf8(escape_target(sent).unwrap()).unwrap(), escaped);
+        }
+        for plain in [&b"/a/b?c=d"[..], b"/[1]/(2)~!$&'*+,;=:@?/?|", b"*", b"", b"/%E9", b"/a b\x01"] {
+            assert_eq!(escape_target(plain), None);
+        }
+    }
 
     #[test]
     fn normalises_as_the_reference_says() {

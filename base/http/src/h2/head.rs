@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Uri};
 
-use crate::path::has_invalid_escape;
+use crate::path::{escape_target, has_invalid_escape};
 
 /// Headers that a proxy adds to a request, `host` included.
 const ADDED: usize = 12;
@@ -19,6 +19,10 @@ const ADDED: usize = 12;
 pub(super) fn normalize(parts: &mut Parts) -> Option<bool> {
     let uri = std::mem::take(&mut parts.uri).into_parts();
     let target = uri.path_and_query?;
+    let target = match escape_target(target.as_str().as_bytes()) {
+        Some(escaped) => PathAndQuery::from_maybe_shared(Bytes::from(escaped)).ok()?,
+        None => target,
+    };
     if !is_target(&target, &parts.method) {
         return None;
     }
@@ -41,8 +45,7 @@ pub(super) fn normalize(parts: &mut Parts) -> Option<bool> {
 
 fn is_target(target: &PathAndQuery, method: &Method) -> bool {
     let (text, path) = (target.as_str(), target.path());
-    (text.starts_with('/') && path.is_ascii() && !has_invalid_escape(path))
-        || (text == "*" && method == Method::OPTIONS)
+    (text.starts_with('/') && !has_invalid_escape(path)) || (text == "*" && method == Method::OPTIONS)
 }
 
 /// HTTP/2 lets clients send cookies in crumbs; handlers and HTTP/1.1 backends want one line (RFC 9113, 8.2.3).

@@ -8,6 +8,7 @@ use http::{Method, StatusCode, Uri, Version};
 use super::head::{self, BadLines, Found, HeadScan, Lines};
 use super::{Framing, take_front};
 use crate::h1::spare;
+use crate::path::escape_target;
 
 /// Bounds of a request head.
 #[derive(Clone, Copy, Debug)]
@@ -229,12 +230,13 @@ fn authority(text: Bytes) -> Result<Authority, Reject> {
 }
 
 fn path_and_query(text: Bytes) -> Result<PathAndQuery, Reject> {
+    let text = escape_target(&text).map_or(text, Bytes::from);
     if text.len() >= usize::from(u16::MAX) {
         return Err(Reject::LongTarget);
     }
     let target = PathAndQuery::from_maybe_shared(text).map_err(|_| Reject::Line)?;
     let path = target.path().as_bytes();
-    if !path.is_ascii() || memchr::memchr_iter(b'%', path).any(|at| !is_escape(&path[at + 1..])) {
+    if memchr::memchr_iter(b'%', path).any(|at| !is_escape(&path[at + 1..])) {
         return Err(Reject::Line);
     }
     Ok(target)
