@@ -5,6 +5,7 @@
 
 mod bundle;
 mod check;
+mod ci;
 mod env;
 mod progress;
 mod serve;
@@ -46,6 +47,9 @@ enum Command {
     Serve(serve::Serve),
     /// Carry a verified cache to a place without a network
     Bundle(bundle::Bundle),
+    /// Steps of CI systems, for the scripts below ci/
+    #[command(hide = true)]
+    Ci(ci::Ci),
 }
 
 /// Runs a command; an error is one of ours, not the mirror's.
@@ -56,6 +60,7 @@ pub(crate) fn run(options: &Mirror) -> ExitCode {
         Command::Env(options) => env::run(options),
         Command::Serve(options) => serve::run(options),
         Command::Bundle(options) => bundle::run(options),
+        Command::Ci(options) => ci::run(options),
     };
     done.unwrap_or_else(|error| {
         if crate::is_closed_pipe(&error) {

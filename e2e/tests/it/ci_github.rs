@@ -1,6 +1,5 @@
-//! The GitHub Action: its steps, run for real. On a machine without PowerShell the Windows step is compared with its twin.
-
-use std::collections::BTreeSet;
+//! The GitHub Action: its steps, run for real. On a machine without PowerShell the script of the Windows step is read with
+//! PowerShell's grammar.
 
 use fairlead_testkit::goproxy::{Fault, Upstream};
 use regex::Regex;
@@ -21,10 +20,6 @@ fn systems() -> Vec<&'static str> {
 
 fn script(name: &str) -> String {
     std::fs::read_to_string(root().join("ci/github").join(name)).unwrap()
-}
-
-fn found(pattern: &str, text: &str) -> BTreeSet<String> {
-    Regex::new(pattern).unwrap().captures_iter(text).map(|found| found[1].to_owned()).collect()
 }
 
 /// A job with our binary, and options that suit the mirror of the tests.
@@ -75,50 +70,62 @@ fn inputs_reach_scripts_as_variables_alone() {
     }
 }
 
+/// A script's commands, each as its words, as PowerShell's grammar sees them; `None` when it is not PowerShell.
+fn commands(text: &str) -> Option<Vec<String>> {
+    let mut parser = tree_sitter::Parser::new();
+    parser.set_language(&tree_sitter_powershell::LANGUAGE.into()).unwrap();
+    let tree = parser.parse(text, None).unwrap();
+    let mut commands = Vec::new();
+    let mut nodes = vec![tree.root_node()];
+    while let Some(node) = nodes.pop() {
+        if matches!(node.kind(), "command" | "flow_control_statement") {
+            commands.push((node.start_byte(), text[node.byte_range()].to_owned()));
+        }
+        nodes.extend(node.children(&mut node.walk()));
+    }
+    commands.sort();
+    let commands = commands.into_iter().map(|(_, command)| command).collect();
+    (!tree.root_node().has_error()).then_some(commands)
+}
+
 #[test]
-fn the_script_for_windows_does_what_its_twin_does() {
+fn both_scripts_run_one_command_and_end_as_it_does() {
     let (sh, ps1) = (script("mirror.sh"), script("mirror.ps1"));
-    let inputs = found(r"\bFAIRLEAD_INPUT_([A-Z_]+)", &sh);
-    assert_eq!(inputs, found(r"Read-Input ([A-Z_]+)", &ps1));
-    let all: BTreeSet<String> =
-        Action::read().inputs.keys().map(|name| name.to_uppercase().replace('-', "_")).collect();
-    assert_eq!(inputs, all, "every input has an effect");
-    let flags = r"(--[a-z]+(?:-[a-z]+)*)\b";
-    let ours = |text: &str| {
-        let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
-        found(flags, &code.join("\n"))
-    };
-    assert_eq!(ours(&sh), ours(&ps1), "options of fairlead");
-    let words = r"(?:echo|\{) '?(valid|unreachable|invalid|protocol|integrity|degraded|usage|internal)\b";
-    assert_eq!(found(words, &sh), found(words, &ps1));
-    assert_eq!(found(words, &sh).len(), 8);
-    assert_eq!(
-        found(r#"put "\$GITHUB_OUTPUT" ([a-z-]+)"#, &sh),
-        found(r"Set-Value \$env:GITHUB_OUTPUT ([a-z-]+)", &ps1)
-    );
-    let texts = r"(?:refuse|Deny) '([^'$`]{20,})'";
-    assert_eq!(found(texts, &sh), found(texts, &ps1));
-    assert!(found(texts, &sh).len() >= 5);
-    for commands in ["::stop-commands::", "::add-mask::"] {
-        assert!(sh.contains(commands) && ps1.contains(commands));
+    let found = commands(&ps1).expect("mirror.ps1 is PowerShell");
+    let names: Vec<&str> = found.iter().map(|command| command.split(' ').next().unwrap()).collect();
+    assert_eq!(names, ["&", "Write-Host", "Add-Content", "exit"], "{found:?}");
+    assert_eq!(found[0], "& $binary mirror ci github");
+    assert_eq!(found[3], "exit $LASTEXITCODE");
+    assert_eq!(sh.lines().last(), Some("exec -- \"$binary\" mirror ci github"));
+    // What they say when there is no program is the same, too.
+    let said = |text: &str| Regex::new("'(::error[^']*)'").unwrap().captures(text).unwrap()[1].to_owned();
+    assert_eq!(said(&sh), said(&ps1));
+    let input = "FAIRLEAD_INPUT_BINARY";
+    assert!(sh.contains(input) && ps1.contains(input) && Action::read().inputs.contains_key("binary"));
+}
+
+#[test]
+fn every_input_is_read() {
+    let folder = root().join("bin/fairlead/src/mirror/ci");
+    let sources =
+        ["arguments.rs", "github.rs"].map(|name| std::fs::read_to_string(folder.join(name)).unwrap());
+    for name in Action::read().inputs.keys().filter(|name| *name != "binary") {
+        let name = format!("\"{}\"", name.to_uppercase().replace('-', "_"));
+        assert!(sources.iter().any(|source| source.contains(&name)), "nothing reads {name}");
     }
 }
 
-/// macOS has bash 3.2, which knows none of these.
 #[test]
-fn the_script_needs_no_new_bash() {
-    let sh = script("mirror.sh");
-    let new =
-        Regex::new(r"mapfile|readarray|declare -A|local -n|\$\{\w+(,,|\^\^|@)|&>>|\|&|\bcoproc\b|EPOCH")
-            .unwrap();
-    let code = sh.lines().filter(|line| !line.starts_with('#'));
-    let found: Vec<&str> = code.filter(|line| new.is_match(line)).collect();
-    assert!(found.is_empty(), "{found:?}");
-    // An empty array is an unset variable there.
-    let bare = Regex::new(r#"(^|[^+])"\$\{arguments\[@\]\}""#).unwrap();
-    let (before, verify) = sh.split_once("\nverify() {").unwrap();
-    assert!(bare.is_match(before), "`check` has arguments always");
-    assert!(!bare.is_match(verify), "`verify` may have none");
+fn what_is_not_powershell_is_noticed() {
+    let ps1 = script("mirror.ps1");
+    for (part, other) in [
+        ("} catch {", "} catch"),
+        ("if (-not $binary) {", "if -not $binary {"),
+        ("'fairlead' }", "'fairlead }"),
+    ] {
+        assert!(ps1.contains(part));
+        assert_eq!(commands(&ps1.replacen(part, other, 1)), None, "{other}");
+    }
 }
 
 #[test]
@@ -179,81 +186,42 @@ fn portals_and_other_bytes_have_codes_of_their_own() {
 }
 
 #[test]
-fn exit_codes_have_words() {
-    let words = [
-        (0, "valid"),
-        (1, "unreachable"),
-        (2, "protocol"),
-        (3, "integrity"),
-        (4, "degraded"),
-        (64, "usage"),
-        (70, "internal"),
-        (101, "internal"),
-    ];
-    for (code, word) in words {
+fn the_script_hands_on_whatever_the_exit_code_is() {
+    for code in [0, 1, 2, 64, 70, 101] {
         let stand = Stand::new("said\n", code);
-        let outcome = Job::new("Linux")
-            .uses(&Action::read(), &[("binary", stand.path()), ("url", "https://m.example")]);
-        is(&outcome, code.into(), word);
-        assert_eq!(outcome.annotations.is_empty(), code == 0, "{outcome:#?}");
-        assert!(outcome.summary.contains("\n    said\n"), "{}", outcome.summary);
+        for system in systems() {
+            let outcome = Job::new(system).uses(&Action::read(), &[("binary", stand.path())]);
+            assert_eq!(outcome.status, i32::from(code), "{outcome:#?}");
+            assert!(outcome.log.contains("said\n"), "{}", outcome.log);
+        }
+        assert!(stand.calls().starts_with("3\nmirror\nci\ngithub\n"), "{}", stand.calls());
     }
 }
 
 #[test]
-fn every_input_becomes_its_option() {
-    let stand = Stand::new("", 0);
-    let with = [
-        ("binary", stand.path()),
-        ("url", "https://a.example"),
-        ("urls", "https://b.example\n  https://c.example|https://d.example,direct"),
-        ("kind", "goproxy"),
-        ("timeout", "3s"),
-        ("retries", "7"),
-        ("jobs", "2"),
-        ("cache-ttl", "1m"),
-        ("strict", "true"),
-        ("fold-exit-codes", "true"),
-        ("options", "--reference=https://r.example\r\n\n--private=p.example/with space"),
-        ("sarif", "-out.sarif"),
-        ("token", "t0ken"),
-    ];
+fn the_program_is_found_by_its_name_or_its_path() {
+    let stand = Stand::new("found\n", 0);
+    let path = std::path::Path::new(stand.path());
     for system in systems() {
-        let outcome = Job::new(system).uses(&Action::read(), &with);
-        is(&outcome, 0, "valid");
-    }
-    let first: Vec<String> = stand.calls().lines().take(20).map(str::to_owned).collect();
-    let expected = [
-        "19",
-        "mirror",
-        "check",
-        "--kind=goproxy",
-        "--timeout=3s",
-        "--retries=7",
-        "--jobs=2",
-        "--cache-ttl=1m",
-        "--strict",
-        "--fold-exit-codes",
-        "--token-env=FAIRLEAD_INPUT_TOKEN",
-        "--reference=https://r.example",
-        "--private=p.example/with space",
-        "--format=sarif",
-        "--output=-out.sarif",
-        "--",
-        "https://a.example",
-        "https://b.example",
-        "https://c.example",
-        "https://d.example",
-    ];
-    assert_eq!(first, expected);
-    for call in stand.calls().lines().collect::<Vec<_>>().chunks(20) {
-        assert_eq!(call, expected);
+        let mut job = Job::new(system);
+        job.write("a b's/fairlead", &std::fs::read_to_string(path).unwrap());
+        let copy = job.workspace("a b's/fairlead");
+        std::fs::set_permissions(&copy, path.metadata().unwrap().permissions()).unwrap();
+        for binary in ["./a b's/fairlead", copy.to_str().unwrap()] {
+            let outcome = job.uses(&Action::read(), &[("binary", binary)]);
+            assert!(outcome.status == 0 && outcome.log.contains("found\n"), "{binary}: {outcome:#?}");
+        }
+        let folders = [path.parent().unwrap().to_str().unwrap(), &std::env::var("PATH").unwrap()].join(":");
+        job.set("PATH", folders);
+        for with in [&[][..], &[("binary", "fairlead")]] {
+            let outcome = job.uses(&Action::read(), with);
+            assert!(outcome.status == 0 && outcome.log.contains("found\n"), "{with:?}: {outcome:#?}");
+        }
     }
 }
 
 #[test]
 fn wrong_usage_says_what_to_do() {
-    let stand = Stand::new("", 0);
     let url = ("url", "https://m.example");
     let cases: &[(&[(&str, &str)], &str)] = &[
         (&[url, ("binary", "/nowhere/fairlead")], "downloads nothing"),
@@ -265,21 +233,22 @@ fn wrong_usage_says_what_to_do() {
         (&[("tenant", "acme")], "the input tenants"),
         (&[url, ("mode", "setup"), ("kind", "oci")], "setup chooses Go module mirrors"),
         (&[("mode", "verify"), ("go-sum", "\n")], "names no file"),
+        (&[url, ("timeout", "soon")], "--timeout"),
+        (&[url, ("kind", "maven")], "maven"),
+        (&[url, ("retries", "-1")], "--retries"),
+        (&[url, ("options", "--no-such-option")], "--no-such-option"),
     ];
     for system in systems() {
         for (with, expected) in cases {
-            let mut all = vec![("binary", stand.path())];
+            let Some((job, binary, _)) = job(system) else { return };
+            let mut all = vec![("binary", &*binary)];
             all.extend_from_slice(with);
-            let outcome = Job::new(system).uses(&Action::read(), &all);
+            let outcome = job.uses(&Action::read(), &all);
             is(&outcome, 64, "usage");
+            assert_eq!(output(&outcome, "exit-code"), "64");
             let [(level, _, text)] = &outcome.annotations[..] else { panic!("{outcome:#?}") };
             assert!(level == "error" && text.contains(expected), "{with:?}: {text}");
         }
-    }
-    assert_eq!(stand.calls(), "", "fairlead was not needed to see that");
-    let Some((job, binary, _)) = job("Linux") else { return };
-    for with in [("timeout", "soon"), ("kind", "maven"), ("retries", "-1"), ("options", "--no-such-option")] {
-        is(&job.uses(&Action::read(), &[("binary", &binary), url, with]), 64, "usage");
     }
 }
 
@@ -307,16 +276,25 @@ fn does_no_harm(job: &Job, with: &[(&str, &str)]) -> Outcome {
 
 #[test]
 fn no_input_is_taken_for_a_command() {
-    let stand = Stand::new("", 0);
     let all = HOSTILE.join("\n");
+    let nowhere = nowhere();
     let action = Action::read();
     for system in systems() {
         for name in action.inputs.keys() {
             for mode in ["check", "setup", "verify"] {
-                let mut with = vec![("binary", stand.path()), ("mode", mode), ("url", "https://m.example")];
-                with.retain(|(other, _)| other != name);
+                let Some((job, binary, _)) = job(system) else { return };
+                job.write("tenants.yml", "unknown: error\n");
+                let mut with = vec![
+                    ("binary", &*binary),
+                    ("mode", mode),
+                    ("url", &nowhere),
+                    ("tenants", "tenants.yml"),
+                    ("retries", "1"),
+                    ("timeout", "5s"),
+                ];
+                with.retain(|(other, _)| *other != name);
                 with.push((name, &all));
-                does_no_harm(&Job::new(system), &with);
+                assert_ne!(does_no_harm(&job, &with).status, 0, "{with:?}");
             }
         }
     }
@@ -341,46 +319,31 @@ fn hostile_texts_reach_fairlead_as_they_are() {
 }
 
 #[test]
-fn what_fairlead_says_is_no_workflow_command() {
-    let says = "::error::owned\n::add-mask::e\n::set-env name=PATH::/evil\n##[error]owned\n::stop-commands::x\n```\n# heading\n";
-    let stand = Stand::new(says, 2);
+fn secrets_are_masked() {
+    let nowhere = nowhere();
+    let netrc = "machine m.example\n  login ci\n  password pa%ss\nmachine n.example password f*\n";
     for system in systems() {
+        let Some((job, binary, options)) = job(system) else { return };
+        job.write("file", "");
+        // The mirror's name has the token in it, so that fairlead says it.
+        let url = format!("{nowhere}/t0ken");
+        let with = [
+            ("binary", &*binary),
+            ("options", &options),
+            ("url", &url),
+            ("token", "t0ken"),
+            ("netrc", netrc),
+            ("retries", "1"),
+        ];
+        let outcome = job.uses(&Action::read(), &with);
+        assert_ne!(outcome.status, 0);
+        assert_eq!(outcome.masks, ["t0ken", "pa%ss", "f*"], "a password is no pattern of file names");
+        assert!(outcome.log.contains("/***") && !outcome.log.contains("t0ken"), "{}", outcome.log);
         let outcome =
-            Job::new(system).uses(&Action::read(), &[("binary", stand.path()), ("url", "https://m.example")]);
-        is(&outcome, 2, "protocol");
-        assert!(outcome.masks.is_empty() && outcome.others.is_empty(), "{outcome:#?}");
-        let [(_, title, text)] = &outcome.annotations[..] else { panic!("{outcome:#?}") };
-        assert_eq!(title, "title=mirror check: protocol");
-        assert!(text.contains("::error::owned\n::add-mask"), "{text}");
-        assert!(outcome.summary.contains("\n    ```\n    # heading\n"), "{}", outcome.summary);
-    }
-}
-
-#[test]
-fn secrets_are_masked_and_in_no_argument() {
-    let stand = Stand::new("the mirror echoes t0ken and pa%ss\n", 2);
-    let netrc = "machine m.example\n  login ci\n  password pa%ss\n";
-    for system in systems() {
-        let with =
-            [("binary", stand.path()), ("url", "https://m.example"), ("token", "t0ken"), ("netrc", netrc)];
-        let outcome = Job::new(system).uses(&Action::read(), &with);
-        is(&outcome, 2, "protocol");
-        assert_eq!(outcome.masks, ["t0ken", "pa%ss"]);
-        assert!(outcome.log.contains("echoes *** and ***"), "{}", outcome.log);
-        assert!(outcome.annotations[0].2.contains("echoes *** and ***"), "{outcome:#?}");
-        assert!(stand.netrc().starts_with(netrc), "{}", stand.netrc());
-        let outcome = Job::new(system)
-            .uses(&Action::read(), &[("binary", stand.path()), ("url", "https://ci:s3cret@m.example/go")]);
+            job.uses(&Action::read(), &[("binary", &*binary), ("url", "https://ci:s3cret@m.example/go")]);
         is(&outcome, 64, "usage");
         assert_eq!(outcome.masks, ["ci:s3cret", "s3cret"]);
         assert!(outcome.annotations[0].2.contains("the input netrc"), "{outcome:#?}");
-    }
-    let job = Job::new("Linux");
-    job.write("file", "");
-    let with = [("binary", stand.path()), ("url", "https://m.example"), ("netrc", "machine m password f*")];
-    assert_eq!(job.uses(&Action::read(), &with).masks, ["f*"], "a password is no pattern of file names");
-    for secret in ["t0ken", "pa%ss", "s3cret"] {
-        assert!(!stand.calls().contains(secret), "{}", stand.calls());
     }
 }
 

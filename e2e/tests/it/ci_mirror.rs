@@ -53,7 +53,7 @@ impl Stand {
         dir.write("says", says);
         let folder = dir.path().display();
         let script = format!(
-            "#!/bin/sh\nprintf '%s\\n' \"$#\" \"$@\" >>'{folder}/calls'\ncat '{folder}/says'\ncat \"${{NETRC:-/dev/null}}\" >'{folder}/netrc'\nexit {code}\n"
+            "#!/bin/sh\nprintf '%s\\n' \"$#\" \"$@\" >>'{folder}/calls'\ncat '{folder}/says'\nexit {code}\n"
         );
         let path = dir.write("fairlead", script);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -67,10 +67,5 @@ impl Stand {
     /// Its arguments, in all calls: each call begins with their number.
     pub(crate) fn calls(&self) -> String {
         std::fs::read_to_string(self.dir.join("calls")).unwrap_or_default()
-    }
-
-    /// What stood in the netrc file that the last call had.
-    pub(crate) fn netrc(&self) -> String {
-        std::fs::read_to_string(self.dir.join("netrc")).unwrap_or_default()
     }
 }
