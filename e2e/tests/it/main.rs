@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
 mod ci_buildkit;
+mod ci_docker;
 mod ci_expression;
 mod ci_github;
 mod ci_gitlab;
