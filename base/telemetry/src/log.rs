@@ -14,12 +14,15 @@ use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::Registry;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 
-/// Lines that wait for the writer at most.
-const QUEUED_LINES: usize = 8_192;
+/// Lines that wait for the writer at most. Each place takes 32 bytes from the start.
+const QUEUED_LINES: usize = 2_048;
 
 /// How lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,20 +110,19 @@ pub fn init(options: LogOptions) -> Result<LogGuard, LogError> {
     let (writer, worker) =
         NonBlockingBuilder::default().lossy(true).buffered_lines_limit(QUEUED_LINES).finish(sink);
     let dropped = writer.error_counter();
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter(options.level))
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(writer)
         .with_ansi(terminal && !options.no_color)
-        .event_format(Lines { format: options.format })
-        .finish();
+        .event_format(Lines { format: options.format });
+    let subscriber = Registry::default().with(lines).with(filter(options.level));
     tracing::subscriber::set_global_default(subscriber).map_err(|_| LogError::Twice)?;
     Ok(LogGuard { dropped, _worker: worker })
 }
 
 /// Ours at `level`; the chatter of libraries only where somebody asked for everything.
-fn filter(level: LevelFilter) -> tracing_subscriber::EnvFilter {
+fn filter(level: LevelFilter) -> Targets {
     let others = if level == LevelFilter::TRACE { level } else { level.min(LevelFilter::WARN) };
-    tracing_subscriber::EnvFilter::new(format!("{others},fairlead={level}"))
+    Targets::new().with_default(others).with_target("fairlead", level)
 }
 
 fn open(path: &std::path::Path) -> io::Result<std::fs::File> {
@@ -277,7 +279,7 @@ mod tests {
         let memory = Memory::default();
         let sink = memory.clone();
         let subscriber = tracing_subscriber::fmt()
-            .with_env_filter(tracing_subscriber::EnvFilter::new("info"))
+            .with_max_level(LevelFilter::INFO)
             .with_writer(move || sink.clone())
             .with_ansi(false)
             .event_format(Lines { format })
@@ -285,6 +287,28 @@ mod tests {
         tracing::subscriber::with_default(subscriber, say);
         let bytes = memory.0.lock().clone();
         String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn libraries_are_held_to_warnings_until_everything_is_asked_for() {
+        use Level as L;
+        for (level, ours, theirs) in [
+            (LevelFilter::TRACE, L::TRACE, L::TRACE),
+            (LevelFilter::DEBUG, L::DEBUG, L::WARN),
+            (LevelFilter::ERROR, L::ERROR, L::ERROR),
+        ] {
+            let filter = filter(level);
+            for (target, most) in [("fairlead_http::client", ours), ("fairlead", ours), ("hyper", theirs)] {
+                for asked in [L::TRACE, L::DEBUG, L::INFO, L::WARN, L::ERROR] {
+                    assert_eq!(
+                        filter.would_enable(target, &asked),
+                        asked <= most,
+                        "{level} {target} {asked}"
+                    );
+                }
+            }
+        }
+        assert!(!filter(LevelFilter::OFF).would_enable("fairlead", &L::ERROR));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use rustls::SignatureScheme;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
-use super::identity::Identity;
+use super::identity::{Identity, generated};
 
 /// Values by host name: exact names first, then wildcards of one label.
 #[derive(Debug)]
@@ -47,6 +47,7 @@ impl<V> Default for HostMap<V> {
 pub(super) struct CertificateStore {
     by_name: HostMap<Vec<Arc<CertifiedKey>>>,
     by_ip: HashMap<IpAddr, Arc<CertifiedKey>, foldhash::fast::RandomState>,
+    /// For all other names; `None` for the generated one.
     pub(super) default: Option<Arc<CertifiedKey>>,
 }
 
@@ -88,7 +89,8 @@ impl ResolvesServerCert for CertificateStore {
                 self.by_name(name, schemes)
             }
         });
-        named.or(self.default.as_ref()).cloned()
+        let default = || self.default.as_ref().or_else(|| generated().map(|identity| &identity.key));
+        named.or_else(default).cloned()
     }
 }
 

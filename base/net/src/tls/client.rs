@@ -47,6 +47,8 @@ pub struct ClientTlsInput {
 pub struct ClientTls {
     config: Arc<ClientConfig>,
     server_name: Option<ServerName<'static>>,
+    /// The system's trust anchors are asked in a handshake.
+    needs_system: bool,
     notes: Arc<[String]>,
 }
 
@@ -86,12 +88,13 @@ impl ClientTls {
                 Some(parse_name(name).ok_or_else(|| fatal(format!("{name:?} is not a server name")))?)
             }
         };
-        let verifier = Arc::new(PeerVerifier::new(input, anchors, &parameters.provider).map_err(fatal)?);
+        let verifier = PeerVerifier::new(input, anchors, &parameters.provider).map_err(fatal)?;
+        let needs_system = matches!(verifier.roots, Roots::System);
         let builder = ClientConfig::builder_with_provider(parameters.provider)
             .with_protocol_versions(&parameters.versions)
             .map_err(|e| fatal(e.to_string()))?
             .dangerous()
-            .with_custom_certificate_verifier(verifier);
+            .with_custom_certificate_verifier(Arc::new(verifier));
         let mut config = if input.certificates.is_empty() {
             builder.with_no_client_auth()
         } else {
@@ -99,7 +102,7 @@ impl ClientTls {
             builder.with_client_cert_resolver(Arc::new(own))
         };
         config.alpn_protocols.clone_from(&input.alpn);
-        Ok(Self { config: Arc::new(config), server_name, notes: parameters.notes.into() })
+        Ok(Self { config: Arc::new(config), server_name, needs_system, notes: parameters.notes.into() })
     }
 
     /// What the input asked for and was replaced, such as TLS 1.1.
@@ -116,6 +119,7 @@ impl ClientTls {
         Self {
             config: Arc::new(config),
             server_name: self.server_name.clone(),
+            needs_system: self.needs_system,
             notes: Arc::clone(&self.notes),
         }
     }
@@ -135,6 +139,10 @@ pub async fn connect(
     timeout: Duration,
 ) -> Result<(Stream, Option<Vec<u8>>), TlsError> {
     let deadline = tokio::time::Instant::now() + timeout;
+    if tls.needs_system && SYSTEM_ROOTS.get().is_none() {
+        // A few hundred files to read must not hold a worker up. Where this fails, the handshake reads them.
+        let _ = tokio::task::spawn_blocking(|| system_roots()).await;
+    }
     let name = match &tls.server_name {
         Some(name) => name.clone(),
         None => parse_name(host).ok_or_else(|| TlsError::ServerName(host.to_owned()))?,
@@ -170,26 +178,42 @@ impl Anchors {
     }
 }
 
-/// The system's trust anchors, read once.
-fn system_roots() -> Arc<RootCertStore> {
-    static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
-    let load = || {
+static SYSTEM_ROOTS: OnceLock<RootCertStore> = OnceLock::new();
+
+/// The system's trust anchors, read once, when somebody asks: most gateways have no backend that needs them.
+fn system_roots() -> &'static RootCertStore {
+    SYSTEM_ROOTS.get_or_init(|| {
         let found = rustls_native_certs::load_native_certs();
         for error in &found.errors {
             tracing::warn!(%error, "cannot read a system trust anchor");
         }
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(found.certs);
-        Arc::new(roots)
-    };
-    Arc::clone(ROOTS.get_or_init(load))
+        roots
+    })
+}
+
+/// Whom a verifier trusts.
+#[derive(Debug)]
+enum Roots {
+    System,
+    These(RootCertStore),
+}
+
+impl Roots {
+    fn store(&self) -> &RootCertStore {
+        match self {
+            Roots::System => system_roots(),
+            Roots::These(roots) => roots,
+        }
+    }
 }
 
 /// Verifies a server: its chain, its name, and what the transport pins.
 #[derive(Debug)]
 pub(super) struct PeerVerifier {
     provider: Arc<CryptoProvider>,
-    roots: Arc<RootCertStore>,
+    roots: Roots,
     check_chain: bool,
     check_name: bool,
     uri: Option<String>,
@@ -205,9 +229,9 @@ impl PeerVerifier {
         let uri = input.peer_cert_uri.clone().filter(|uri| !uri.is_empty());
         let check_chain = !input.insecure_skip_verify || uri.is_some() || !input.peer_cert_sans.is_empty();
         let roots = match (input.root_ca_pems.as_slice(), check_chain) {
-            ([], false) => Arc::new(RootCertStore::empty()),
-            ([], true) => system_roots(),
-            (pems, _) => Arc::new(anchors.with(pems)?),
+            ([], false) => Roots::These(RootCertStore::empty()),
+            ([], true) => Roots::System,
+            (pems, _) => Roots::These(anchors.with(pems)?),
         };
         Ok(Self {
             provider: Arc::clone(provider),
@@ -243,7 +267,8 @@ impl ServerCertVerifier for PeerVerifier {
         let leaf = ParsedCertificate::try_from(end_entity)?;
         if self.check_chain {
             let algorithms = self.provider.signature_verification_algorithms.all;
-            verify_server_cert_signed_by_trust_anchor(&leaf, &self.roots, intermediates, now, algorithms)?;
+            let roots = self.roots.store();
+            verify_server_cert_signed_by_trust_anchor(&leaf, roots, intermediates, now, algorithms)?;
         }
         if self.check_name {
             verify_server_name(&leaf, server_name)?;

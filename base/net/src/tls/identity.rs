@@ -181,12 +181,14 @@ impl LeafFacts {
     }
 }
 
-/// The certificate for names that no other one covers: self-signed, made once per process.
-pub(super) fn generated() -> Result<Arc<Identity>, String> {
-    static GENERATED: OnceLock<Result<Arc<Identity>, String>> = OnceLock::new();
-    GENERATED
-        .get_or_init(|| generate().map(Arc::new).map_err(|e| format!("cannot make a certificate: {e}")))
-        .clone()
+/// The certificate for names that no other one covers: self-signed, made once per process, when it is first asked for. `None`
+/// when it cannot be made.
+pub(super) fn generated() -> Option<&'static Identity> {
+    static GENERATED: OnceLock<Option<Identity>> = OnceLock::new();
+    let made = GENERATED.get_or_init(|| {
+        generate().inspect_err(|error| tracing::error!(%error, "cannot make a default certificate")).ok()
+    });
+    made.as_ref()
 }
 
 fn generate() -> Result<Identity, String> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 
 use super::choice::{CertificateStore, HostMap};
-use super::identity::{Fingerprint, Identity};
+use super::identity::{Fingerprint, Identity, generated};
 use super::{CertificateInfo, CertificateInput, Pem};
 
 pub use handshake::{AcceptError, HANDSHAKE_TIMEOUT, Handshake, accept, starts_tls};
@@ -70,6 +70,7 @@ pub struct ServerTls {
     stored: Vec<Option<Fingerprint>>,
     identities: hashbrown::HashMap<Fingerprint, Parsed, foldhash::fast::RandomState>,
     listed: Vec<CertificateInfo>,
+    /// `None` for the generated one.
     default_listed: Option<CertificateInfo>,
     options: BTreeMap<Arc<str>, Options>,
     default_name: Arc<str>,
@@ -96,10 +97,10 @@ impl ServerTls {
         &self.listed
     }
 
-    /// The certificate for all other names; `None` only when even generating one failed.
+    /// The certificate for all other names, generated when none is given; `None` only when even that failed.
     #[must_use]
     pub fn default_certificate(&self) -> Option<&CertificateInfo> {
-        self.default_listed.as_ref()
+        self.default_listed.as_ref().or_else(|| generated().map(|identity| &identity.info))
     }
 
     /// Name of the options that a server name gets; `None` for a client that sent none.

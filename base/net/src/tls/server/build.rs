@@ -8,7 +8,7 @@ use rustls::server::NoServerSessionStorage;
 
 use super::{DEFAULT_OPTIONS, Options, OptionsInput, Parsed, ServerTls, ServerTlsInput};
 use crate::tls::choice::{CertificateStore, HostMap};
-use crate::tls::identity::{Identity, generated};
+use crate::tls::identity::Identity;
 use crate::tls::{CertificateInfo, CertificateInput, Problem, client_auth, parameters};
 
 /// ALPN when options name none. `acme-tls/1` is left out: there is no challenge to answer it with.
@@ -48,18 +48,11 @@ impl ServerTls {
             }
         }
         let given = input.default_certificate.as_ref().and_then(|c| self.identity(c, previous, problems));
-        if given.is_none() {
+        if let Some(identity) = given {
+            store.default = Some(Arc::clone(&identity.key));
+            self.default_listed = Some(identity.info.clone());
+        } else {
             self.stored.push(None);
-        }
-        let default = given.map_or_else(generated, Ok);
-        match default {
-            Ok(identity) => {
-                store.default = Some(Arc::clone(&identity.key));
-                self.default_listed = Some(identity.info.clone());
-            }
-            Err(message) => {
-                problems.push(Problem { subject: "default certificate".to_owned(), message, fatal: true });
-            }
         }
         self.store = match previous {
             Some(previous) if previous.stored == self.stored => Arc::clone(&previous.store),
