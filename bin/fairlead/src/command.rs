@@ -1,5 +1,6 @@
 //! The command line, as clap sees it. Static options of the gateway are not described here: the configuration front end reads them.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -133,6 +134,15 @@ pub(crate) struct Completions {
     pub shell: clap_complete::Shell,
 }
 
+/// The options of `fairlead gateway …`, which are not ours to read. To describe all other commands to clap first would touch
+/// a megabyte that a gateway never needs again. What clap would say something about is `None`.
+pub(crate) fn gateway_options(mut arguments: impl Iterator<Item = OsString>) -> Option<Vec<String>> {
+    if arguments.nth(1)? != "gateway" {
+        return None;
+    }
+    arguments.map(|argument| argument.into_string().ok().filter(|text| text != "--")).collect()
+}
+
 /// Prints a completion script.
 pub(crate) fn completions(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
     clap_complete::generate(shell, &mut Cli::command(), "fairlead", &mut std::io::stdout());
@@ -146,4 +156,34 @@ pub(crate) fn version() -> anyhow::Result<ExitCode> {
     writeln!(out, "Compatible:   Traefik v3 configuration (3.7)")?;
     writeln!(out, "OS/Arch:      {}/{}", std::env::consts::OS, std::env::consts::ARCH)?;
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_of_the_gateway_are_what_clap_would_make_of_them() {
+        for line in [
+            "gateway",
+            "gateway --configFile=a.yml --api.insecure",
+            "gateway -h --help --log.level debug x",
+            "gateway --configFile a.yml gateway -- --x",
+            "gateway -- --x",
+        ] {
+            let words = || std::iter::once("fairlead").chain(line.split(' '));
+            let Command::Gateway(Raw { arguments }) = Cli::try_parse_from(words()).unwrap().command else {
+                panic!("{line}");
+            };
+            let ours = gateway_options(words().map(OsString::from));
+            assert_eq!(ours, (!line.contains("-- ")).then_some(arguments), "{line}");
+        }
+        for line in ["", "check", "--version", "--help gateway", "mirror gateway"] {
+            let words = std::iter::once("fairlead").chain(line.split(' '));
+            assert_eq!(gateway_options(words.map(OsString::from)), None, "{line}");
+        }
+        use std::os::unix::ffi::OsStringExt as _;
+        let words = ["fairlead".into(), "gateway".into(), OsString::from_vec(vec![0xff])];
+        assert_eq!(gateway_options(words.into_iter()), None, "not a text");
+    }
 }

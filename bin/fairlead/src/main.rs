@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use command::{Cli, Command};
+use command::{Cli, Command, Raw};
 
 #[cfg(not(debug_assertions))]
 #[global_allocator]
@@ -24,11 +24,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     fairlead_rt::limits::keep_small_pages();
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return usage(&error),
+    let command = match command::gateway_options(std::env::args_os()) {
+        Some(arguments) => Command::Gateway(Raw { arguments }),
+        None => match Cli::try_parse() {
+            Ok(cli) => cli.command,
+            Err(error) => return usage(&error),
+        },
     };
-    let done = match cli.command {
+    let done = match command {
         Command::Up(options) => up::run(&options),
         Command::Gateway(options) => run::gateway(&options.arguments),
         Command::Healthcheck(options) => healthcheck::run(&options.arguments),
