@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fairlead_net::Stream;
+use http::Version;
 use http::header::{self, HeaderValue};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -60,7 +61,7 @@ async fn dial(host: &Arc<Host>, http1_only: bool) -> Result<Option<Counted>, Err
 /// Sends on this connection.
 pub(super) async fn send_on(
     host: &Arc<Host>,
-    connection: Counted,
+    mut connection: Counted,
     request: &mut Request,
     attempt: u32,
 ) -> Result<Tried, Failed> {
@@ -70,6 +71,10 @@ pub(super) async fn send_on(
         request.headers.insert(header::HOST, authority);
     }
     host.transport.tell_peer(&request.extensions, connection.io().stream.peer());
+    if request.version == Version::HTTP_2 {
+        // The streams of a connection are polled one after the other.
+        connection.skip_turn();
+    }
     let absolute = host.transport.absolute_form.then(|| request.uri.to_string());
     let at_hand = request.body.is_replayable();
     let body = request.body.replay().unwrap_or_else(|| std::mem::take(&mut request.body));

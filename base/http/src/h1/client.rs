@@ -77,6 +77,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> Connection<IO> {
         self.exchanges
     }
 
+    /// Sends the next head at once: whoever sends many in one go has no need to let others be read first.
+    pub fn skip_turn(&mut self) {
+        self.wire.skip_turn();
+    }
+
     /// Whether the server has closed the connection, or sent what nobody asked for. Does not wait.
     pub fn is_stale(&mut self) -> bool {
         let mut cx = Context::from_waker(Waker::noop());

@@ -75,6 +75,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Wire<IO> {
         Poll::Pending
     }
 
+    /// The next head does not wait.
+    pub(super) fn skip_turn(&mut self) {
+        self.output.had_turn = true;
+    }
+
     /// Writes all that waits.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.output.poll_write_to(Pin::new(&mut self.io), cx)
