@@ -47,7 +47,7 @@ struct Layer {
 
 impl Middleware for Layer {
     fn handle<'a>(&'a self, mut request: Request, next: Next<'a>) -> BoxFuture<'a, Response> {
-        let encoded = Path::of(&request.uri).prefixed(&self.prefix).encoded();
+        let encoded = Path::of(&request).prefixed(&self.prefix).encoded();
         match path::set(&mut request, &encoded) {
             Ok(()) => next.run(request),
             Err(_) => path::refuse(),
@@ -59,7 +59,9 @@ impl Middleware for Layer {
 mod tests {
     use serde_json::json;
 
-    use crate::harness::{layer, pass, request};
+    use fairlead_http::Next;
+
+    use crate::harness::{Recorder, layer, pass, request};
 
     #[test]
     fn prefixes_are_added_decoded() {
@@ -74,6 +76,21 @@ mod tests {
         ] {
             let (_, asked) = pass(&layer("addPrefix", json!({ "prefix": prefix })), request("GET", target));
             assert_eq!(asked.unwrap().target, expected, "{prefix} {target}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_put_behind_a_prefix_when_nothing_was_left_of_the_path() {
+        let layers = [
+            layer("stripPrefix", json!({ "prefixes": ["/api"] })),
+            layer("addPrefix", json!({ "prefix": "/v2" })),
+        ];
+        for (target, expected) in
+            [("/api", "/v2"), ("/api?q", "/v2?q"), ("/api/", "/v2/"), ("/api/x", "/v2/x")]
+        {
+            let service = Recorder::default();
+            Next::new(&layers, &service).run(request("GET", target)).await;
+            assert_eq!(service.asked.lock().unwrap()[0].target, expected, "{target}");
         }
     }
 

@@ -48,7 +48,7 @@ impl Options for BasicAuth {
             Ok(lines) if lines.is_empty() && self.users.is_empty() => {
                 found.push(Problem::new(
                     &codes::NO_USERS,
-                    "neither users nor usersFile names a user, so nobody can pass",
+                    "neither users nor usersFile names a user, so nobody could pass",
                 ));
             }
             Ok(lines) => {
@@ -73,6 +73,9 @@ impl Options for BasicAuth {
         for line in lines.iter().chain(&self.users) {
             let (name, hash) = split(line).map_err(|message| BuildError::Invalid(message.to_owned()))?;
             users.insert(name.into(), hash.into());
+        }
+        if users.is_empty() {
+            return Err(BuildError::Invalid(format!("no users found in {}", self.users_file)));
         }
         let layer = Layer {
             decoy: decoy(&users),
@@ -301,6 +304,12 @@ mod tests {
         assert_eq!(&*decoy(&users(&[SHA1, APR1])), APR1);
         assert_eq!(&*decoy(&users(&["$2y$05$x", "$2y$12$x", APR1])), "$2y$12$x");
         assert_eq!(bcrypt::verify("x", &decoy(&users(&[]))).ok(), Some(false));
+    }
+
+    #[test]
+    fn without_users_it_is_not_built() {
+        let (options, findings) = decode("basicAuth", &json!({}));
+        assert!(options.is_some() && findings.has_errors());
     }
 
     #[test]

@@ -49,6 +49,7 @@ fairlead_diag::codes! {
         "The new path of replacePath holds a `%` that no two hexadecimal digits follow, so every request through the middleware is \
          answered 500, as in Traefik. Write `%25` for a percent sign.";
     /// Users without any name.
-    NO_USERS = "FLD-GW-3014", Warning, "no users",
-        "An authentication middleware has neither users nor a file with users, so nobody can pass.";
+    NO_USERS = "FLD-GW-3014", Error, "no users",
+        "An authentication middleware has neither users nor a file with users, so nobody could pass. It is left out with the \
+         routers that name it.";
 }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use fairlead_http::{BoxFuture, Request, Response};
-use http::{StatusCode, Uri};
+use http::StatusCode;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 
 /// What Go escapes in a path: all but unreserved characters and `$&+,/:;=@`.
@@ -51,8 +51,8 @@ impl Path {
     }
 
     /// The path of a request; an escape that is none is kept as it is.
-    pub(crate) fn of(uri: &Uri) -> Self {
-        let text = uri.path();
+    pub(crate) fn of(request: &Request) -> Self {
+        let text = text(request);
         Path::parse(text).unwrap_or_else(|_| Path {
             decoded: percent_decode_str(text).collect(),
             raw: Some(text.to_owned()),
@@ -90,11 +90,28 @@ impl Path {
     }
 }
 
-/// Sets the path of a request and keeps its query. An empty path becomes `/`; a missing first slash is added.
+/// Left behind by who takes the whole path off: a target has at least `/`, but `/api` without `/api` and then behind `/v2` is
+/// `/v2` and not `/v2/`.
+#[derive(Clone)]
+struct EmptyPath;
+
+/// The path of a request as it is written, empty when nothing was left of it.
+pub(crate) fn text(request: &Request) -> &str {
+    match request.extensions.get::<EmptyPath>() {
+        Some(EmptyPath) => "",
+        None => request.uri.path(),
+    }
+}
+
+/// Sets the path of a request and keeps its query. An empty path is sent as `/`; a missing first slash is added.
 ///
 /// # Errors
 /// When the result is no request target.
 pub(crate) fn set(request: &mut Request, encoded: &str) -> Result<(), http::Error> {
+    match encoded.is_empty() {
+        true => drop(request.extensions.insert(EmptyPath)),
+        false => drop(request.extensions.remove::<EmptyPath>()),
+    }
     let query = request.uri.query().map(str::to_owned);
     let rooted =
         if encoded.starts_with('/') { Cow::Borrowed(encoded) } else { Cow::Owned(format!("/{encoded}")) };

@@ -62,7 +62,7 @@ impl Middleware for Layer {
 
 /// Notes the path as it is before it is replaced.
 pub(crate) fn remember(request: &mut Request) {
-    if let Ok(value) = HeaderValue::from_str(request.uri.path()) {
+    if let Ok(value) = HeaderValue::from_str(path::text(request)) {
         request.headers.append(X_REPLACED_PATH, value);
     }
 }

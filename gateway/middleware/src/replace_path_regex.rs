@@ -45,7 +45,8 @@ struct Layer {
 
 impl Middleware for Layer {
     fn handle<'a>(&'a self, mut request: Request, next: Next<'a>) -> BoxFuture<'a, Response> {
-        let replaced = self.template.as_ref().and_then(|to| to.replace_all(&self.regex, request.uri.path()));
+        let replaced =
+            self.template.as_ref().and_then(|to| to.replace_all(&self.regex, path::text(&request)));
         let Some(replaced) = replaced else { return next.run(request) };
         let encoded = match Path::parse(&replaced) {
             Ok(path) => path.encoded(),

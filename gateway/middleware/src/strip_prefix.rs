@@ -16,7 +16,7 @@ pub(crate) const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-for
 options! {
     /// Options of `stripPrefix`.
     pub(crate) struct StripPrefix {
-        /// Prefixes, decoded; the first one that fits is taken off.
+        /// Prefixes, decoded; the first one that fits is taken off. White space around them does not count.
         pub(crate) prefixes: Vec<String>,
         /// Deprecated: an empty path is always sent as `/`.
         pub(crate) force_slash: Option<bool>,
@@ -30,6 +30,7 @@ impl Options for StripPrefix {
 
     fn problems(&self) -> Vec<Problem> {
         let slashless = |(index, prefix): (usize, &String)| {
+            let prefix = prefix.trim();
             let message = format!("prefix `{prefix}` has no leading slash, so it never matches");
             (!prefix.starts_with('/'))
                 .then(|| Problem::new(&codes::BAD_PREFIX, message).at("prefixes").at(index))
@@ -43,7 +44,7 @@ impl Options for StripPrefix {
     }
 
     fn build(&self, _context: &Context<'_>) -> Result<Built, BuildError> {
-        let prefixes = self.prefixes.clone();
+        let prefixes = self.prefixes.iter().map(|prefix| prefix.trim().to_owned()).collect();
         Ok(Built::Layer(Arc::new(Layer { prefixes })))
     }
 }
@@ -54,10 +55,10 @@ struct Layer {
 
 impl Middleware for Layer {
     fn handle<'a>(&'a self, request: Request, next: Next<'a>) -> BoxFuture<'a, Response> {
-        let path = Path::of(&request.uri);
+        let path = Path::of(&request);
         for prefix in &self.prefixes {
             if let Some(stripped) = path.stripped(prefix) {
-                return pass_on(request, &stripped.encoded(), prefix.trim(), next);
+                return pass_on(request, &stripped.encoded(), prefix, next);
             }
         }
         next.run(request)
@@ -88,7 +89,7 @@ mod tests {
 
     #[test]
     fn prefixes_are_text() {
-        let layer = layer("stripPrefix", json!({ "prefixes": ["/strip", "/x y"] }));
+        let layer = layer("stripPrefix", json!({ "prefixes": [" /strip ", "/x y"] }));
         for (target, expected, prefix) in [
             ("/strip", "/", "/strip"),
             ("/stripfoo?x=1", "/foo?x=1", "/strip"),

@@ -44,7 +44,7 @@ struct Layer {
 
 impl Middleware for Layer {
     fn handle<'a>(&'a self, request: Request, next: Next<'a>) -> BoxFuture<'a, Response> {
-        let path = Path::of(&request.uri);
+        let path = Path::of(&request);
         let Ok(text) = std::str::from_utf8(path.decoded()) else { return next.run(request) };
         for regex in &self.regexes {
             let prefix = regex.find(text).map_or("", |found| found.as_str());

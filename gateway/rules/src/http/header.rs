@@ -4,7 +4,7 @@
 use ::http::header::HOST;
 use ::http::{HeaderMap, HeaderName};
 
-use super::{Fault, Matcher, Params, Spec, shown, shown_all};
+use super::{Fault, Matcher, Params, Spec, shown_all};
 use crate::View;
 
 pub(crate) const V3: Spec = Spec { name: "Header", params: Params::OneOf(&[2]), build };
@@ -43,12 +43,9 @@ impl Name {
         name.map(Self).map_err(|_| Fault::new(0, format!("{text:?} is not a header name")))
     }
 
-    /// Whether some value of the header passes `test`. `Host` is found in HTTP/2 too, where no such header is sent.
+    /// Whether some value of the header passes `test`. `Host` is none of the headers: as in Traefik, only `Host` looks at it.
     pub(super) fn any(&self, view: &View<'_>, mut test: impl FnMut(&[u8]) -> bool) -> bool {
-        if self.0 == HOST && !view.headers.contains_key(HOST) {
-            return !view.host.is_empty() && test(view.host.as_bytes());
-        }
-        view.headers.get_all(&self.0).iter().any(|value| test(value.as_bytes()))
+        self.0 != HOST && view.headers.get_all(&self.0).iter().any(|value| test(value.as_bytes()))
     }
 
     pub(super) fn actual(&self, view: &View<'_>) -> String {
@@ -56,8 +53,8 @@ impl Name {
         if SECRET.contains(&name) && view.headers.contains_key(&self.0) {
             return format!("request header `{name}` has another value");
         }
-        if self.0 == HOST && !view.headers.contains_key(HOST) {
-            return format!("request host is {}", shown(view.host));
+        if self.0 == HOST {
+            return "the host is none of the headers that rules see; write Host(`…`)".to_owned();
         }
         shown_all(&format!("header `{name}`"), all(view.headers, &self.0))
     }
@@ -80,9 +77,9 @@ mod tests {
     }
 
     #[test]
-    fn host_is_a_header_too() {
-        assert!(matches("Header(`Host`, `a.b`)", |r| r.host("a.b")));
-        assert!(matches("Header(`Host`, `a.b:80`)", |r| r.host("a.b").header("Host", "a.b:80")));
+    fn host_is_none_of_the_headers() {
+        assert!(!matches("Header(`Host`, `a.b`)", |r| r.host("a.b").header("Host", "a.b")));
+        assert!(matches("!Header(`Host`, `a.b`)", |r| r.host("a.b").header("Host", "a.b")));
     }
 
     #[test]
