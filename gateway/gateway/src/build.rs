@@ -6,7 +6,7 @@
 
 pub mod internal;
 pub mod middlewares;
-mod routers;
+pub(crate) mod routers;
 pub(crate) mod rule;
 mod services;
 mod tls;
@@ -14,14 +14,15 @@ mod tls;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use fairlead_diag::{Findings, Severity};
+use fairlead_diag::{Finding, Findings, Severity};
 use fairlead_http::Handler;
 use fairlead_http::client::Transport;
 use fairlead_model::{Merged, check, name};
 use fairlead_net::tls::server::{ServerTls, ServerTlsInput};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use indexmap::IndexMap;
 
+use crate::codes;
 use crate::entry_point::EntryPoint;
 use crate::router::Router;
 use crate::service::load_balancer::LoadBalancer;
@@ -122,7 +123,7 @@ pub fn build(
         tls::server_tls(shared, entry_points, &config, &built, &previous, &mut findings);
     findings.extend(checks(shared, &config));
     collect_findings(&built, &mut findings);
-    let tables = routers::tables(shared, entry_points.len(), &built, &mut findings);
+    let tables = routers::tables(shared, entry_points.len(), &config, &built, &mut findings);
     let entry_points = tables
         .into_iter()
         .zip(server_tls)
@@ -158,8 +159,11 @@ pub fn default_tls() -> Arc<ServerTls> {
 }
 
 fn collect_findings(built: &Built, findings: &mut Findings) {
+    let known: HashSet<Box<str>> = findings.iter().map(|finding| finding.subject.clone()).collect();
+    // The model's checks tell the value at fault, where the builder knows the service alone.
+    let told = |finding: &&Finding| *finding.code == codes::SERVICE_OFF && known.contains(&finding.subject);
     let mut found: Vec<_> = built.transports.values().flat_map(|t| t.findings.iter()).collect();
-    found.extend(built.services.values().flat_map(|service| service.findings.iter()));
+    found.extend(built.services.values().flat_map(|service| service.findings.iter()).filter(|f| !told(f)));
     found.extend(built.middlewares.values().flat_map(|middleware| middleware.findings.iter()));
     found.extend(built.routers.values().flat_map(|router| router.findings.iter()));
     found.sort_by(|a, b| (b.severity, &a.subject, &a.message).cmp(&(a.severity, &b.subject, &b.message)));

@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use fairlead_model::dynamic::Router;
 use fairlead_model::name;
+use fairlead_model::statics::EntryPointTls;
 use serde_json::{Map, Value, json};
 
+use crate::build::BuiltRouter;
+use crate::build::routers::declared;
 use crate::shared::Shared;
 use crate::snapshot::{Snapshot, Status};
 
@@ -41,52 +45,62 @@ impl Objects<'_> {
 
     /// HTTP routers.
     pub(super) fn routers(&self) -> Vec<Value> {
-        let config = &self.snapshot.config.http.routers;
-        let defaults = self.shared.statics.default_entry_points();
-        let built = self.snapshot.built.routers.iter().map(|(qualified, router)| {
-            let declared = config.get(qualified).or_else(|| {
-                // On entry points with defaults of their own the name carries the entry point's in front.
-                let (_, rest) = qualified.split_once('-')?;
-                config.get(rest)
-            });
-            let Some(object) = declared else { return Value::Null };
-            let mut value = json!(object.value);
-            let named = &object.value.entry_points;
-            let entry_points = match named.is_empty() {
-                true => json!(defaults),
-                false => json!(named),
-            };
-            value["entryPoints"] = entry_points;
-            if !router.middlewares.is_empty() && object.value.middlewares.len() != router.middlewares.len() {
-                value["middlewares"] = json!(router.middlewares);
-            } else if !object.value.middlewares.is_empty() {
-                let provider = name::provider(qualified);
-                let qualify = |text: &String| name::qualify(text, provider);
-                value["middlewares"] =
-                    object.value.middlewares.iter().map(qualify).map(|n| json!(&*n)).collect();
-            }
-            let priority = match object.value.priority {
-                0 => i64::try_from(object.value.rule.len()).unwrap_or(i64::MAX),
-                given => given,
-            };
-            value["priority"] = json!(priority);
-            if let Some(options) = &router.tls_options {
-                value["tls"]["options"] = json!(&**options);
-            }
-            value["observability"] = self.observability(object.value.observability.as_ref());
-            let mut status = router.status.clone();
-            if let Some(conflict) = self.snapshot.tls_conflicts.get(qualified) {
-                status.warn(conflict.clone());
-            }
-            add_status(&mut value, &status);
-            if !status.using.is_empty() {
-                value["using"] = json!(status.using);
-            }
-            add_name(&mut value, qualified);
-            value["priorityStr"] = json!(priority.to_string());
-            value
+        let built = self.snapshot.built.routers.iter();
+        let shown = built.filter_map(|(qualified, router)| {
+            let object = declared(&self.snapshot.config, qualified)?;
+            Some(self.router(qualified, router, &object.value))
         });
-        sorted(built.filter(|value| !value.is_null()).collect())
+        sorted(shown.collect())
+    }
+
+    fn router(&self, qualified: &str, router: &BuiltRouter, options: &Router) -> Value {
+        let mut value = json!(options);
+        value["entryPoints"] = match options.entry_points.as_slice() {
+            [] => json!(self.shared.statics.default_entry_points()),
+            named => json!(named),
+        };
+        if !router.middlewares.is_empty() && options.middlewares.len() != router.middlewares.len() {
+            value["middlewares"] = json!(router.middlewares);
+        } else if !options.middlewares.is_empty() {
+            let provider = name::provider(qualified);
+            let qualify = |text: &String| name::qualify(text, provider);
+            value["middlewares"] =
+                options.middlewares.iter().map(qualify).map(|name| json!(&*name)).collect();
+        }
+        let priority = match options.priority {
+            0 => i64::try_from(options.rule.len()).unwrap_or(i64::MAX),
+            given => given,
+        };
+        if priority != 0 {
+            value["priority"] = json!(priority);
+        }
+        if let Some(tls_options) = &router.tls_options {
+            if let (None, Some(entry)) = (&options.tls, self.entry_tls(router)) {
+                value["tls"] = json!(entry);
+            }
+            value["tls"]["options"] = json!(&**tls_options);
+        }
+        if name::provider(qualified) == name::INTERNAL {
+            value["ruleSyntax"] = json!("default");
+        }
+        value["observability"] = self.observability(options.observability.as_ref());
+        let mut status = router.status.clone();
+        if let Some(conflict) = self.snapshot.tls_conflicts.get(qualified) {
+            status.warn(conflict.clone());
+        }
+        add_status(&mut value, &status);
+        if !status.using.is_empty() {
+            value["using"] = json!(status.using);
+        }
+        add_name(&mut value, qualified);
+        value["priorityStr"] = json!(priority.to_string());
+        value
+    }
+
+    /// The TLS that the entry point gives a router which names none.
+    fn entry_tls(&self, router: &BuiltRouter) -> Option<&EntryPointTls> {
+        let entry_points = &self.shared.statics.entry_points;
+        router.status.using.iter().find_map(|name| entry_points.get(&**name)?.http.tls.as_ref())
     }
 
     fn observability(&self, own: Option<&fairlead_model::dynamic::router::RouterObservability>) -> Value {
@@ -100,7 +114,7 @@ impl Objects<'_> {
 
     /// HTTP services, declared and internal.
     pub(super) fn services(&self) -> Vec<Value> {
-        let used = self.users(|router| vec![router.service.clone()]);
+        let used = self.users_of_services();
         let config = &self.snapshot.config.http.services;
         let all = self.snapshot.built.services.iter().filter_map(|(qualified, service)| {
             let declared = config.get(qualified);
@@ -131,12 +145,12 @@ impl Objects<'_> {
 
     /// HTTP middlewares.
     pub(super) fn middlewares(&self) -> Vec<Value> {
-        let used = self.users(|router| router.middlewares.clone());
+        let used = self.users_of_middlewares();
         let all = self.snapshot.built.middlewares.iter().map(|(qualified, middleware)| {
             let mut value = json!({});
-            let options = middleware.options.as_ref().map_or(Value::Null, |options| options.json());
-            value[&*middleware.kind] = options;
-            if let (Some(members), true) = (&middleware.members, &*middleware.kind == "chain") {
+            value[&*middleware.kind] = Value::clone(&middleware.shown);
+            let members = middleware.members.as_ref().filter(|members| !members.is_empty());
+            if let (Some(members), true) = (members, &*middleware.kind == "chain") {
                 value["chain"]["middlewares"] = json!(members);
             }
             add_status(&mut value, &middleware.status);
@@ -197,24 +211,43 @@ impl Objects<'_> {
         sorted(all.collect())
     }
 
-    /// Routers by what they refer to.
-    fn users(
-        &self,
-        references: impl Fn(&fairlead_model::dynamic::Router) -> Vec<String>,
-    ) -> BTreeMap<Arc<str>, Vec<Arc<str>>> {
-        let mut used: BTreeMap<Arc<str>, Vec<Arc<str>>> = BTreeMap::new();
-        for (qualified, object) in &self.snapshot.config.http.routers {
-            let provider = name::provider(qualified);
-            for reference in references(&object.value).iter().filter(|reference| !reference.is_empty()) {
-                used.entry(name::qualify(reference, provider)).or_default().push(Arc::clone(qualified));
-            }
-        }
-        for routers in used.values_mut() {
-            routers.sort_unstable();
-            routers.dedup();
-        }
-        used
+    /// Routers by the services that they name.
+    fn users_of_services(&self) -> Users {
+        let routers = self.snapshot.config.http.routers.iter();
+        users(routers.filter(|(_, object)| !object.value.service.is_empty()).map(|(qualified, object)| {
+            (name::qualify(&object.value.service, name::provider(qualified)), qualified)
+        }))
     }
+
+    /// Routers by the middlewares that they name, or that their entry points put in front.
+    fn users_of_middlewares(&self) -> Users {
+        let named = self.snapshot.config.http.routers.iter().flat_map(|(qualified, object)| {
+            let names = object.value.middlewares.iter().filter(|name| !name.is_empty());
+            names.map(move |name| (name::qualify(name, name::provider(qualified)), qualified))
+        });
+        let points = &self.shared.statics.entry_points;
+        let in_front = self.snapshot.built.routers.iter().flat_map(|(qualified, router)| {
+            let names = router.status.using.iter().filter_map(|point| points.get(&**point));
+            let names = names.flat_map(|point| &point.http.middlewares);
+            names.map(move |name| (name::qualify(name, name::provider(qualified)), qualified))
+        });
+        users(named.chain(in_front))
+    }
+}
+
+/// Names of routers by what they use.
+type Users = BTreeMap<Arc<str>, Vec<Arc<str>>>;
+
+fn users<'a>(uses: impl Iterator<Item = (Arc<str>, &'a Arc<str>)>) -> Users {
+    let mut used = Users::new();
+    for (what, router) in uses {
+        used.entry(what).or_default().push(Arc::clone(router));
+    }
+    for routers in used.values_mut() {
+        routers.sort_unstable();
+        routers.dedup();
+    }
+    used
 }
 
 fn add_status(value: &mut Value, status: &Status) {

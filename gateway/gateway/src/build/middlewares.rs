@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fairlead_diag::{Finding, Findings};
+use fairlead_diag::{Finding, Findings, Severity};
 use fairlead_http::Middleware;
 use fairlead_middleware::{BuildError, Built, Context, Options};
 use fairlead_model::{Merged, name};
@@ -25,6 +25,8 @@ pub struct BuiltMiddleware {
     pub kind: Box<str>,
     /// Its options; `None` when they cannot be used.
     pub options: Option<Arc<dyn Options>>,
+    /// Its options as the API shows them, usable or not.
+    pub shown: Arc<serde_json::Value>,
     /// Members, qualified, when it is a chain.
     pub members: Option<Vec<Arc<str>>>,
     /// What the API says.
@@ -39,13 +41,34 @@ pub(super) fn middlewares(
     previous: &HashMap<Arc<str>, BuiltMiddleware>,
 ) -> HashMap<Arc<str>, BuiltMiddleware> {
     let declared = config.http.middlewares.iter();
-    declared
+    let mut all: HashMap<Arc<str>, BuiltMiddleware> = declared
         .map(|(qualified, object)| {
             let known = previous.get(qualified).filter(|known| known.fingerprint == object.hash);
+            // Findings tell a place, and that may be another one now.
+            let known = known.filter(|known| known.findings.is_empty());
             let built = known.cloned().unwrap_or_else(|| decode(qualified, object));
             (Arc::clone(qualified), built)
         })
-        .collect()
+        .collect();
+    for (name, status) in chains(&all) {
+        if let Some(chain) = all.get_mut(&name) {
+            chain.status = Arc::new(status);
+        }
+    }
+    all
+}
+
+/// What the API says of each chain: whether its members lead somewhere depends on the others.
+fn chains(all: &HashMap<Arc<str>, BuiltMiddleware>) -> Vec<(Arc<str>, Status)> {
+    let usable = all.iter().filter(|(_, chain)| chain.members.is_some() && chain.options.is_some());
+    let status = |(name, _): (&Arc<str>, &BuiltMiddleware)| {
+        let mut status = Status::default();
+        if let Err(why) = spell_out(std::slice::from_ref(name), all) {
+            status.fail(why);
+        }
+        (Arc::clone(name), status)
+    };
+    usable.map(status).collect()
 }
 
 /// Decodes one middleware.
@@ -70,11 +93,13 @@ pub(crate) fn decode(
             None
         }
     };
+    let shown = options.as_ref().map_or_else(|| object.value.options.to_json(), |options| options.json());
     let options: Option<Arc<dyn Options>> = options.filter(|_| !findings.has_errors()).map(Arc::from);
     if options.is_none() {
-        status.fail(format!(
-            "invalid middleware \"{qualified}\" configuration: invalid middleware type or middleware does not exist"
-        ));
+        let error = findings.iter().find(|finding| finding.severity == Severity::Error);
+        let why =
+            error.map_or("invalid middleware type or middleware does not exist", |error| &error.message);
+        status.fail(format!("invalid middleware \"{qualified}\" configuration: {why}"));
     }
     let findings: Findings =
         findings.into_iter().map(|finding| finding.about(format!("middleware {qualified}"))).collect();
@@ -86,6 +111,7 @@ pub(crate) fn decode(
         fingerprint: object.hash,
         kind: kind.map_or(&*object.value.kind, |kind| kind.name).into(),
         options,
+        shown: Arc::new(shown),
         members,
         status: Arc::new(status),
         findings: Arc::new(findings),
@@ -119,7 +145,7 @@ fn descend(
     };
     if path.contains(name) {
         path.push(Arc::clone(name));
-        let loop_text = path.iter().map(|name| &**name).collect::<Vec<_>>().join("->");
+        let loop_text = path.iter().map(|name| format!("middleware:{name}")).collect::<Vec<_>>().join("->");
         return Err(format!("could not instantiate middleware {name}: recursion detected in {loop_text}"));
     }
     let Some(members) = &middleware.members else {
@@ -151,9 +177,10 @@ pub(super) fn layers(
     for name in names {
         let middleware = known.get(name);
         let Some(options) = middleware.and_then(|middleware| middleware.options.as_ref()) else {
-            let error = format!(
-                "invalid middleware \"{name}\" configuration: invalid middleware type or middleware does not exist"
-            );
+            let errors = middleware.map(|middleware| &middleware.status.errors);
+            let error = errors
+                .and_then(|errors| errors.first().cloned())
+                .unwrap_or_else(|| format!("middleware \"{name}\" does not exist"));
             let finding = Finding::new(
                 &codes::ROUTER_OFF,
                 format!("router `{router}` is left out: its middleware `{name}` cannot be used"),

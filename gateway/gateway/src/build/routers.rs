@@ -44,8 +44,9 @@ pub(super) fn routers(
         }
         for site in house.sites(qualified, object) {
             let fingerprint = site.fingerprint();
-            let known =
-                previous.built.routers.get(&site.name).filter(|known| known.fingerprint == fingerprint);
+            let same =
+                |known: &&Arc<BuiltRouter>| known.fingerprint == fingerprint && known.findings.is_empty();
+            let known = previous.built.routers.get(&site.name).filter(same);
             let build = || Arc::new(site.build(fingerprint, &previous.built.routers));
             let router = known.cloned().unwrap_or_else(build);
             distinct &= all.insert(Arc::clone(&site.name), router).is_none();
@@ -92,11 +93,12 @@ impl<'a> Before<'a> {
             _ => declared.get_full(qualified).map(|(place, _, known)| (place, known))?,
         };
         let routers = self.previous.built.routers_of(place).filter(|_| self.steady && known == object)?;
-        let same_service = |router: &Arc<BuiltRouter>| {
-            let service = built.services.get(&router.service).map(|service| service.fingerprint);
-            service == router.service_fingerprint
+        let same = |router: &Arc<BuiltRouter>| {
+            let service = || built.services.get(&router.service).map(|service| service.fingerprint);
+            // Findings tell a place, and that may be another one now.
+            router.findings.is_empty() && (self.services_steady || service() == router.service_fingerprint)
         };
-        (self.services_steady || routers.values().all(same_service)).then_some(routers)
+        routers.values().all(same).then_some(routers)
     }
 }
 
@@ -398,10 +400,17 @@ impl Site<'_> {
     }
 }
 
+/// The declaration of a router. On entry points with defaults of their own its name carries the entry point's in front.
+pub(crate) fn declared<'a>(config: &'a Merged, name: &str) -> Option<&'a Arc<Object<Options>>> {
+    let routers = &config.http.routers;
+    routers.get(name).or_else(|| name.split_once('-').and_then(|(_, rest)| routers.get(rest)))
+}
+
 /// The match tables of each entry point: plain and TLS.
 pub(super) fn tables(
     shared: &Shared,
     entry_points: usize,
+    config: &Merged,
     built: &Built,
     findings: &mut Findings,
 ) -> Vec<(Routes, Routes)> {
@@ -420,7 +429,7 @@ pub(super) fn tables(
             precedence: precedence.get(name::provider(&router.name)).copied().unwrap_or(u32::MAX),
             name: Arc::clone(&router.name),
         };
-        shadowed(&routers, findings);
+        shadowed(&routers, config, findings);
         let entries =
             routers.iter().map(|router| Entry { rule: Arc::clone(&router.rule), rank: rank(router) });
         Routes { table: Table::build(entries.collect()), routers }
@@ -429,7 +438,7 @@ pub(super) fn tables(
 }
 
 /// Finds routers whose very rule another router of the entry point has with a higher priority. Equal priorities are a tie, which the model reports.
-fn shadowed(routers: &[Arc<Router>], findings: &mut Findings) {
+fn shadowed(routers: &[Arc<Router>], config: &Merged, findings: &mut Findings) {
     let mut first: HashMap<&str, &Arc<Router>> = HashMap::with_capacity(routers.len());
     for router in routers {
         let best = first.entry(router.rule.text()).or_insert(router);
@@ -442,10 +451,15 @@ fn shadowed(routers: &[Arc<Router>], findings: &mut Findings) {
             "router `{}` never matches: `{}` has the same rule and a higher priority ({} against {})",
             loser.name, winner.name, winner.priority, loser.priority
         );
-        let subject = format!("router {}", loser.name);
-        findings.push(
-            Finding::new(&codes::SHADOWED, message).about(subject).evidence("rule", router.rule.text()),
-        );
+        let finding = Finding::new(&codes::SHADOWED, message).about(format!("router {}", loser.name));
+        let labels = [(loser, "never matches"), (winner, "takes its requests")];
+        let finding = labels.into_iter().fold(finding, |finding, (router, text)| {
+            match declared(config, &router.name) {
+                Some(object) => finding.label(&object.value_origin(&["rule"]), text),
+                None => finding,
+            }
+        });
+        findings.push(finding.evidence("rule", router.rule.text()));
     }
 }
 

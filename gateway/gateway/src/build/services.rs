@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fairlead_diag::{Finding, Findings};
+use fairlead_diag::{Finding, Findings, Origin};
 use fairlead_http::Handler;
 use fairlead_http::client::Transport;
 use fairlead_model::dynamic::{LoadBalancer as Options, Object, Service, ServiceKind};
@@ -33,26 +33,34 @@ pub(super) fn transports(
     all.insert(
         default,
         known.unwrap_or_else(|| {
-            built_transport(0, DEFAULT_TRANSPORT, transport::from_static(&shared.statics.servers_transport))
+            let made = transport::from_static(&shared.statics.servers_transport);
+            built_transport(0, DEFAULT_TRANSPORT, made, &Origin::Internal)
         }),
     );
     for (qualified, object) in &config.http.servers_transports {
-        let known = previous.get(qualified).filter(|known| known.fingerprint == object.hash).cloned();
-        let built = known.unwrap_or_else(|| {
-            built_transport(object.hash, qualified, transport::from_dynamic(&object.value, object.hash))
+        let same = |known: &&BuiltTransport| known.fingerprint == object.hash && known.findings.is_empty();
+        let built = previous.get(qualified).filter(same).cloned().unwrap_or_else(|| {
+            let made = transport::from_dynamic(&object.value, object.hash);
+            built_transport(object.hash, qualified, made, &object.origin)
         });
         all.insert(Arc::clone(qualified), built);
     }
     all
 }
 
-fn built_transport(fingerprint: u64, name: &str, made: Result<Transport, String>) -> BuiltTransport {
+fn built_transport(
+    fingerprint: u64,
+    name: &str,
+    made: Result<Transport, String>,
+    origin: &Origin,
+) -> BuiltTransport {
     match made {
         Ok(transport) => {
             BuiltTransport { fingerprint, transport: Some(Arc::new(transport)), findings: Arc::default() }
         }
         Err(why) => {
             let finding = Finding::new(&codes::TRANSPORT_OFF, format!("servers transport `{name}`: {why}"))
+                .at(origin)
                 .about(format!("serversTransport {name}"));
             let findings = Findings::from_iter([finding]);
             BuiltTransport { fingerprint, transport: None, findings: Arc::new(findings) }
@@ -83,8 +91,8 @@ pub(super) fn services(
         let used = transports.get(&transport);
         let fingerprint =
             fingerprint([object.hash, text_hash(&transport), used.map_or(0, |built| built.fingerprint)]);
-        let known = previous.get(qualified).filter(|known| known.fingerprint == fingerprint).cloned();
-        let built = known.unwrap_or_else(|| {
+        let same = |known: &&BuiltService| known.fingerprint == fingerprint && known.findings.is_empty();
+        let built = previous.get(qualified).filter(same).cloned().unwrap_or_else(|| {
             Site { shared, name: qualified, object, transport: &transport, fingerprint }
                 .build(used.and_then(|built| built.transport.as_ref()), used.is_some())
         });

@@ -11,6 +11,7 @@ use fairlead_net::tls::CertificateInput;
 use fairlead_net::tls::server::{ClientAuthInput, OptionsInput, ServerTls, ServerTlsInput};
 
 use super::Built;
+use super::routers::declared;
 use crate::codes;
 use crate::entry_point::EntryPoint;
 use crate::shared::Shared;
@@ -19,6 +20,9 @@ use crate::transport::read;
 
 /// Certificates that end within this are reported.
 const EXPIRY_NOTICE: i64 = 14 * 24 * 3600;
+
+/// What messages call the certificate of the default store.
+const DEFAULT: &str = "default certificate";
 
 /// Options by host pattern.
 type Hosts = BTreeMap<String, Arc<str>>;
@@ -42,7 +46,7 @@ pub(super) fn server_tls(
     let mut made: Vec<(Hosts, Arc<ServerTls>)> = Vec::new();
     let mut all = Vec::with_capacity(entry_points.len());
     for place in 0..entry_points.len() {
-        let hosts = hosts(place, built, &mut conflicts, findings);
+        let hosts = hosts(place, config, built, &mut conflicts, findings);
         if let Some((_, shared)) = made.iter().find(|(known, _)| *known == hosts) {
             all.push(Arc::clone(shared));
             continue;
@@ -57,7 +61,7 @@ pub(super) fn server_tls(
                 let finding = Finding::new(code, format!("{}: {}", problem.subject, problem.message));
                 finding.at(&origin_of(config, &problem.subject)).about(problem.subject.as_str())
             }));
-            expiring(&tls, shared, findings);
+            expiring(&tls, shared, config, findings);
         }
         let tls = Arc::new(tls);
         made.push((hosts, Arc::clone(&tls)));
@@ -69,6 +73,7 @@ pub(super) fn server_tls(
 /// Which hosts of an entry point have other options than the default ones. Hosts whose routers disagree get those, with a warning.
 fn hosts(
     place: usize,
+    config: &Merged,
     built: &Built,
     conflicts: &mut BTreeMap<Arc<str>, String>,
     findings: &mut Findings,
@@ -109,7 +114,13 @@ fn hosts(
         let mut names: Vec<&str> = routers.iter().map(|(_, name)| &***name).collect();
         names.sort_unstable();
         let message = format!("routers of host `{host}` name different TLS options: {}", names.join(", "));
-        findings.push(Finding::new(&codes::TLS_CONFLICT, message).about(format!("host {host}")));
+        let mut finding = Finding::new(&codes::TLS_CONFLICT, message).about(format!("host {host}"));
+        for (options, name) in &routers {
+            if let Some(router) = declared(config, name) {
+                finding = finding.label(&router.origin_of(&["tls"]), format!("options `{options}`"));
+            }
+        }
+        findings.push(finding);
         for (_, name) in routers {
             conflicts.insert(Arc::clone(name), CONFLICT.to_owned());
         }
@@ -139,7 +150,7 @@ fn certificate(object: &Object<TlsCertificate>, findings: &mut Findings) -> Opti
 fn default_certificate(config: &Merged, findings: &mut Findings) -> Option<CertificateInput> {
     let store = config.tls.stores.get("default")?;
     let Certificate { cert_file, key_file } = store.value.default_certificate.as_ref()?;
-    pair_input(cert_file, key_file, "default certificate".into(), &store.origin, findings)
+    pair_input(cert_file, key_file, DEFAULT.into(), &store.origin, findings)
 }
 
 fn pair_input(
@@ -190,12 +201,21 @@ fn options(object: &Object<TlsOptions>) -> OptionsInput {
     }
 }
 
+/// Where the certificate of this label, or the options that the subject names, are declared.
 fn origin_of(config: &Merged, subject: &str) -> Origin {
+    let labelled =
+        |object: &&Arc<Object<TlsCertificate>>| *label(&object.value.cert_file, &object.origin) == *subject;
+    if let Some(object) = config.tls.certificates.iter().find(labelled) {
+        return object.origin_of(&["certFile"]);
+    }
+    if let Some(store) = config.tls.stores.get("default").filter(|_| subject == DEFAULT) {
+        return store.origin_of(&["defaultCertificate"]);
+    }
     let named = config.tls.options.iter().find(|(name, _)| subject.contains(&***name));
     named.map(|(_, object)| object.origin.clone()).unwrap_or_default()
 }
 
-fn expiring(tls: &ServerTls, shared: &Shared, findings: &mut Findings) {
+fn expiring(tls: &ServerTls, shared: &Shared, config: &Merged, findings: &mut Findings) {
     let now = jiff::Timestamp::now().as_second();
     for certificate in tls.certificates() {
         let left = certificate.not_after - now;
@@ -206,6 +226,7 @@ fn expiring(tls: &ServerTls, shared: &Shared, findings: &mut Findings) {
                 format!("certificate `{}` ({}) {when}", certificate.label, certificate.sans.join(", "));
             findings.push(
                 Finding::new(&codes::CERTIFICATE_EXPIRES, message)
+                    .at(&origin_of(config, &certificate.label))
                     .about(format!("certificate {}", certificate.cn)),
             );
         }
