@@ -215,6 +215,11 @@ fn mutate(seeds: &[&str], mutations: &[Mutation]) -> Vec<u8> {
     bytes
 }
 
+/// Whether a target had bytes of the one letter that is not ASCII here: we escape them, hyper keeps them or refuses.
+fn is_escaped(line: &str) -> bool {
+    line.contains("%C3") || line.contains("%A4")
+}
+
 /// hyper leaves absolute targets as they are.
 fn is_absolute(line: &str) -> bool {
     line.contains("://")
@@ -261,7 +266,7 @@ proptest! {
             let (ours, theirs) = (read_by_us(&bytes).await, read_by_hyper(&bytes).await);
             for (at, seen) in ours.iter().enumerate() {
                 let other = theirs.get(at);
-                if other.is_some_and(|other| is_absolute(&other.line)) {
+                if other.is_some_and(|other| is_absolute(&other.line)) || is_escaped(&seen.line) {
                     return Ok(());
                 }
                 if seen.complete {
