@@ -92,6 +92,7 @@ fn commands(text: &str) -> Option<Vec<String>> {
 fn both_scripts_run_one_command_and_end_as_it_does() {
     let (sh, ps1) = (script("mirror.sh"), script("mirror.ps1"));
     let found = commands(&ps1).expect("mirror.ps1 is PowerShell");
+    assert!(ps1.is_ascii(), "PowerShell 5.1 reads it in the code page of the system");
     let names: Vec<&str> = found.iter().map(|command| command.split(' ').next().unwrap()).collect();
     assert_eq!(names, ["&", "Write-Host", "Add-Content", "exit"], "{found:?}");
     assert_eq!(found[0], "& $binary mirror ci github");

@@ -17,7 +17,7 @@ const KEPT: usize = 60_000;
 pub(super) struct Fairlead {
     /// The executable.
     pub program: PathBuf,
-    /// File with credentials, beside the user's own.
+    /// File with credentials, in place of the user's own.
     pub netrc: Option<PathBuf>,
 }
 

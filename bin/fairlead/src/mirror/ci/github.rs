@@ -118,22 +118,14 @@ impl<W: Write> Step<W> {
     /// Checks mirrors; `setup` keeps the healthy ones for the steps that follow.
     fn check(&mut self, mode: Mode) -> anyhow::Result<End> {
         let mut words = arguments::check(&self.inputs, mode, &self.folder)?;
-        let variables = match arguments::tenant(&self.inputs)? {
-            None => Vec::new(),
-            Some(asked) => {
-                let file = self.folder.join("env");
-                let code = self.fairlead(&asked, Some(&file))?;
-                if code != 0 {
-                    return Ok(code.into());
-                }
-                variables(&std::fs::read_to_string(file)?)
-            }
+        let variables = match self.tenant()? {
+            Ok(variables) => variables,
+            Err(code) => return Ok(code.into()),
         };
         let list = self.list(&variables)?;
-        let reported = [self.format(), format!("--output={}", self.report().display())];
-        let urls = || std::iter::once("--".to_owned()).chain(list.urls.iter().cloned());
-        let code =
-            self.fairlead(&words.iter().cloned().chain(reported).chain(urls()).collect::<Vec<_>>(), None)?;
+        let urls = [vec!["--".to_owned()], list.urls].concat();
+        let reported = vec![self.format(), format!("--output={}", self.report().display())];
+        let code = self.fairlead(&[&words[..], &reported, &urls].concat(), None)?;
         if mode == Mode::Check {
             return Ok(code.into());
         }
@@ -142,7 +134,7 @@ impl<W: Write> Step<W> {
         if code < USAGE {
             // Answered from what the first run has kept.
             words.push("--pick".to_owned());
-            self.fairlead(&words.into_iter().chain(urls()).collect::<Vec<_>>(), Some(&chosen))?;
+            self.fairlead(&[words, urls].concat(), Some(&chosen))?;
         }
         let chosen = std::fs::read_to_string(chosen).unwrap_or_default();
         self.choose(code, chosen.trim(), &list.end, &variables)
@@ -171,14 +163,23 @@ impl<W: Write> Step<W> {
     fn verify(&mut self) -> anyhow::Result<End> {
         let words = arguments::verify(&self.inputs)?;
         let files = arguments::files(&self.inputs)?;
-        let files = || std::iter::once("--".to_owned()).chain(files.iter().cloned());
-        let reported: Vec<String> = words.iter().cloned().chain([self.format()]).chain(files()).collect();
-        let code = self.fairlead(&reported, Some(&self.report()))?;
+        let files = [vec!["--".to_owned()], files].concat();
+        let code = self.fairlead(&[&words[..], &[self.format()], &files].concat(), Some(&self.report()))?;
         // That report is for programs. People read in the log what is wrong.
         if code != 0 {
-            self.fairlead(&words.into_iter().chain(files()).collect::<Vec<_>>(), None)?;
+            self.fairlead(&[words, files].concat(), None)?;
         }
         Ok(code.into())
+    }
+
+    /// Variables of the tenant, none without one; or the exit code when there are none to be had.
+    fn tenant(&mut self) -> anyhow::Result<Result<Vec<Variable>, u8>> {
+        let Some(words) = arguments::tenant(&self.inputs)? else { return Ok(Ok(Vec::new())) };
+        let file = self.folder.join("env");
+        match self.fairlead(&words, Some(&file))? {
+            0 => Ok(Ok(variables(&std::fs::read_to_string(file)?))),
+            code => Ok(Err(code)),
+        }
     }
 
     /// Mirrors of the inputs, else of the tenant, else of the job's GOPROXY.
