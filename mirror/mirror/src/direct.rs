@@ -34,6 +34,8 @@ use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+pub use meta::{Import, imports};
+
 use crate::serve::proxy::Proxy;
 use crate::settings::DirectSettings;
 use crate::source::{Ask, Document, Fetched, Source, Validators};

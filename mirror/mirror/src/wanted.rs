@@ -142,7 +142,8 @@ fn sumdb(rest: &str, names: &[&str]) -> Result<Wanted, Failure> {
         || path == "/latest"
         || path.starts_with("/lookup/")
         || path.starts_with("/tile/");
-    if !known || path.split('/').any(|part| part == "." || part == "..") {
+    let is_plain = path.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'%'));
+    if !known || !is_plain || path[1..].split('/').any(|part| matches!(part, "" | "." | "..")) {
         return Err(Failure::new(Cause::NotFound, "not found: this is no path of a checksum database"));
     }
     Ok(Wanted::Sumdb { name: (*name).to_owned(), path: path.to_owned() })

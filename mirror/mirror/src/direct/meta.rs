@@ -8,22 +8,25 @@ pub(super) const MAX_PAGE: usize = 1 << 20;
 /// Most tags of one page that count, and most bytes of one.
 const MAX_IMPORTS: usize = 64;
 const MAX_CONTENT: usize = 2048;
+/// Most bytes of an attribute as it is written: a letter may be a reference of ten.
+const MAX_VALUE: usize = 10 * MAX_CONTENT;
 
-/// One tag.
+/// One `go-import` tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Import {
+pub struct Import {
     /// Module path that the root of the repository stands for.
-    pub(super) prefix: String,
+    pub prefix: String,
     /// `git`, `hg`, `svn`, `bzr`, `fossil`, or `mod` for a GOPROXY.
-    pub(super) vcs: String,
+    pub vcs: String,
     /// URL of the repository.
-    pub(super) root: String,
+    pub root: String,
     /// The module's folder in the repository; empty for its root.
-    pub(super) subfolder: String,
+    pub subfolder: String,
 }
 
-/// Reads the tags of a page, those of a GOPROXY first: for the same prefix no others count.
-pub(super) fn imports(page: &[u8]) -> Vec<Import> {
+/// Reads the `go-import` tags of a page, those of a GOPROXY first: for the same prefix no others count.
+#[must_use]
+pub fn imports(page: &[u8]) -> Vec<Import> {
     let page = String::from_utf8_lossy(&page[..page.len().min(MAX_PAGE)]);
     let mut all = Vec::new();
     let mut scanner = Scanner { rest: &page };
@@ -128,7 +131,7 @@ impl Tag<'_> {
             let (name, behind) = rest.split_at(end);
             let (value, behind) = value(behind.trim_ascii_start());
             if name.eq_ignore_ascii_case(wanted) {
-                return Some(unescape(value));
+                return (value.len() <= MAX_VALUE).then(|| unescape(value));
             }
             rest = behind.trim_ascii_start();
         }

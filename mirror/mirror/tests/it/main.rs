@@ -13,6 +13,8 @@ mod fake;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod fuzz_bodies;
+#[cfg(test)]
 mod mirror;
 #[cfg(test)]
 mod prefetch;
