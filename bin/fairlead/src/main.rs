@@ -68,5 +68,13 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn tell_error(error: &anyhow::Error) {
-    anstream::eprintln!("fairlead: {error:#}");
+    // Some errors say what their cause says: nobody needs to read it twice.
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !text.ends_with(&cause) {
+            text.push_str(if text.is_empty() { "" } else { ": " });
+            text.push_str(&cause);
+        }
+    }
+    anstream::eprintln!("fairlead: {text}");
 }

@@ -82,6 +82,15 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
 
+/// A number of things side by side.
+fn jobs(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("at least 1 is needed to do anything".to_owned()),
+        Ok(jobs) => Ok(jobs),
+        Err(error) => Err(format!("{error}")),
+    }
+}
+
 /// `fairlead/NAME` in the user's cache folder.
 fn cache_folder(name: &str) -> anyhow::Result<PathBuf> {
     fairlead_mirror::settings::cache_folder(name)

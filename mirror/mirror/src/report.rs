@@ -11,7 +11,7 @@ mod table;
 use fairlead_diag::Findings;
 
 pub use explain::explain;
-pub use junit::junit;
+pub use junit::{junit, junit_of_sums};
 pub use table::{TableStyle, table};
 
 use crate::check::{Edge, Verdict};

@@ -121,7 +121,8 @@ fn export(options: &Export) -> anyhow::Result<ExitCode> {
             Arc::new(FileBlobs::open(&folder).with_context(|| format!("cannot open {}", folder.display()))?);
         let route = own_route();
         let export_options = ExportOptions { route, keys };
-        Ok::<_, anyhow::Error>(bundle::export_file(&blobs, &selection, &export_options, &options.file).await?)
+        let exported = bundle::export_file(&blobs, &selection, &export_options, &options.file).await;
+        exported.with_context(|| options.file.display().to_string())
     })?;
     let mut out = anstream::stdout().lock();
     writeln!(
@@ -194,7 +195,9 @@ fn import(options: &Import) -> anyhow::Result<ExitCode> {
         allow_unproved: options.allow_unproved,
         ..ImportOptions::default()
     };
-    let report = super::runtime()?.block_on(bundle::import_file(&options.file, &folder, import_options))?;
+    let report = super::runtime()?
+        .block_on(bundle::import_file(&options.file, &folder, import_options))
+        .with_context(|| format!("{} into {}", options.file.display(), folder.display()))?;
     writeln!(
         anstream::stdout().lock(),
         "{}: {} versions ({} proved, {} not), {} files added, {} there already",
@@ -231,7 +234,9 @@ fn selection(options: &Export) -> anyhow::Result<Selection> {
         return Ok(Selection::All);
     }
     let parse = |text: &String| {
-        let (path, version) = text.rsplit_once('@').unwrap_or((text, ""));
+        let Some((path, version)) = text.rsplit_once('@') else {
+            return Err(WrongUsage(format!("--module {text}: expected `path@version`")));
+        };
         path::check(path, version)
             .map(|()| Module::new(path, version))
             .map_err(|error| WrongUsage(format!("--module {text}: {error}")))

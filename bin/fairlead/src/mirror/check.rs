@@ -36,7 +36,7 @@ pub(super) struct Check {
     #[arg(long, value_enum, default_value_t = KindName::Goproxy)]
     kind: KindName,
     /// Requests in flight at a time, over all mirrors
-    #[arg(short, long, default_value_t = 4, value_name = "N")]
+    #[arg(short, long, default_value_t = 4, value_parser = super::jobs, value_name = "N")]
     jobs: usize,
     /// For one request, body included
     #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME")]
@@ -74,8 +74,8 @@ pub(super) struct Check {
     /// A module that must be there, or with `!` must not; replaces the usual set; may come several times
     #[arg(long = "canary", value_name = "[!]PATH@VERSION")]
     canaries: Vec<String>,
-    /// go.sum whose hashes the canaries are held against
-    #[arg(long, value_name = "GO_SUM")]
+    /// go.sum whose hashes the canaries of --canary are held against
+    #[arg(long, requires = "canaries", value_name = "GO_SUM")]
     pins: Option<PathBuf>,
     /// A private module path that must not be served
     #[arg(long, value_name = "MODULE")]
@@ -119,6 +119,10 @@ pub(super) struct Check {
     /// Architecture (--kind alpine)
     #[arg(long, value_name = "NAME")]
     arch: Option<String>,
+    /// Public keys of which one must have signed the index: a folder, or one key's file (--kind alpine); default: /etc/apk/keys,
+    /// and no verification where the key is not there
+    #[arg(long, value_name = "FOLDER|FILE")]
+    keys: Option<PathBuf>,
     /// How long a good result is taken for granted; bad ones a tenth of it
     #[arg(long, default_value = "5m", value_parser = duration, value_name = "TIME")]
     cache_ttl: Duration,
@@ -272,6 +276,11 @@ fn check_options(options: &Check) -> anyhow::Result<CheckOptions> {
     if let Some(arch) = &options.arch {
         wanted.alpine.arch.clone_from(arch);
     }
+    if let Some(keys) = &options.keys {
+        std::fs::metadata(keys)
+            .map_err(|error| WrongUsage(format!("cannot read {}: {error}", keys.display())))?;
+        wanted.alpine.keys = Some(keys.clone());
+    }
     Ok(wanted)
 }
 
@@ -336,11 +345,26 @@ fn cache(options: &Check) -> anyhow::Result<Option<CacheOptions>> {
         Some(folder) => folder.clone(),
         None => super::cache_folder("probe")?,
     };
+    if let Err(error) = try_out(&folder) {
+        let why = format!("nothing can be kept in {}: {error}", folder.display());
+        if options.cache.is_some() {
+            return Err(WrongUsage(format!("{why}; name another folder, or say --no-cache")).into());
+        }
+        anstream::eprintln!("fairlead: {why}; probing without what earlier runs have seen");
+        return Ok(None);
+    }
     Ok(Some(CacheOptions {
         ttl: options.cache_ttl,
         negative_ttl: options.cache_ttl / 10,
         ..CacheOptions::new(folder)
     }))
+}
+
+/// Whether files can be made in a folder. A mirror must not be blamed for ours.
+fn try_out(folder: &std::path::Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let file = folder.join(format!(".{}", std::process::id()));
+    std::fs::write(&file, "").and_then(|()| std::fs::remove_file(&file))
 }
 
 fn print(options: &Check, urls: &[Url], verdicts: &[Verdict]) -> anyhow::Result<()> {

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use fairlead_diag::render::{self, TextStyle};
 use fairlead_diag::{Findings, Severity};
+use fairlead_gomod::path;
 use fairlead_mirror::environment::{self, Report};
 use fairlead_mirror::goenv::GoEnv;
 use fairlead_mirror::tenants::{self, Syntax, TenantMap};
@@ -54,6 +55,10 @@ enum Format {
 pub(super) fn run(options: &Env) -> anyhow::Result<ExitCode> {
     if let (Some(tenant), Some(file)) = (&options.tenant, &options.tenants) {
         return of_tenant(options, tenant, file);
+    }
+    for module in &options.modules {
+        path::check_path(module)
+            .map_err(|error| WrongUsage(format!("{error}: a module is named like git.example/team/lib")))?;
     }
     let report = environment::explain(&GoEnv::read(), &options.modules);
     let mut out = anstream::stdout().lock();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use clap::{Args, ValueEnum};
 use fairlead_diag::render::{self, TextStyle};
 use fairlead_diag::{Findings, Severity};
@@ -15,6 +15,7 @@ use fairlead_mirror::goenv::GoEnv;
 use fairlead_mirror::gosum::{self, Checked, Source, Verdict};
 use fairlead_mirror::list::{List, Place};
 use fairlead_mirror::proof::{Guard, SumDb, SumDbSpec};
+use fairlead_mirror::report;
 use fairlead_store::FileBlobs;
 
 use super::WrongUsage;
@@ -36,7 +37,7 @@ pub(super) struct Verify {
     #[arg(long, value_name = "PATTERNS")]
     private: Option<String>,
     /// Lookups at a time
-    #[arg(long, default_value_t = 16, value_name = "N")]
+    #[arg(long, default_value_t = 16, value_parser = super::jobs, value_name = "N")]
     jobs: usize,
     /// Where the newest tree is remembered, so that a fork is found in the next run; default: the user's cache folder
     #[arg(long, value_name = "FOLDER")]
@@ -44,7 +45,10 @@ pub(super) struct Verify {
     /// Output
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Show proved lines too, and no progress less
+    /// Write the report here, and the text to standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Show proved lines too
     #[arg(short, long)]
     verbose: bool,
 }
@@ -53,10 +57,14 @@ pub(super) struct Verify {
 enum Format {
     /// For people
     Text,
+    /// One JSON array
+    Json,
     /// One JSON object for each line of go.sum
     Jsonl,
     /// For code scanning (SARIF 2.1.0)
     Sarif,
+    /// For test reports
+    Junit,
 }
 
 /// Proves the files; the exit code is that of the worst line.
@@ -66,7 +74,7 @@ pub(super) fn run(options: &Verify) -> anyhow::Result<ExitCode> {
         options.files.iter().map(|file| read(file, &mut findings)).collect::<Result<Vec<_>, _>>()?;
     let guard = guard(options)?;
     let name = guard.sumdb.as_ref().map(|database| database.name().to_string());
-    let progress = Progress::new("proving", options.format == Format::Jsonl);
+    let progress = Progress::new("proving", false);
     let checked = super::runtime()?.block_on(async {
         gosum::verify(&sources, &guard, options.jobs, &|done, total| progress.tell(done, total)).await
     });
@@ -114,7 +122,9 @@ fn guard(options: &Verify) -> anyhow::Result<Guard> {
         Some(folder) => folder.clone(),
         None => super::cache_folder("sumdb")?,
     };
-    let blobs = FileBlobs::open(&folder).with_context(|| format!("cannot open {}", folder.display()))?;
+    let blobs = FileBlobs::open(&folder).map_err(|error| {
+        anyhow!("cannot remember trees in {}: {error}; name another folder with --memory", folder.display())
+    })?;
     let fetcher = Fetcher::new(FetchOptions::default())?;
     let database = SumDb::new(spec, &proxies, fetcher, RetryPolicy::default(), Arc::new(blobs), false)?;
     Ok(Guard { sumdb: Some(Arc::new(database)), no_sumdb })
@@ -127,29 +137,40 @@ fn print(
     name: Option<&str>,
 ) -> anyhow::Result<()> {
     let mut out = anstream::stdout().lock();
-    match options.format {
-        Format::Sarif => write!(out, "{}", render::sarif(findings, env!("CARGO_PKG_VERSION")))?,
+    let text = |is_terminal| text(checked, findings, name, options.verbose, is_terminal);
+    let report = match options.format {
+        Format::Text => text(options.output.is_none() && std::io::stdout().is_terminal()),
+        Format::Json => serde_json::to_string_pretty(checked)? + "\n",
         Format::Jsonl => {
-            for line in checked {
-                writeln!(out, "{}", serde_json::to_string(line)?)?;
-            }
+            let lines = checked.iter().map(|line| Ok(serde_json::to_string(line)? + "\n"));
+            lines.collect::<Result<_, serde_json::Error>>()?
         }
-        Format::Text => {
-            if options.verbose {
-                for line in checked.iter().filter(|line| line.verdict == Verdict::Proved) {
-                    writeln!(out, "{}:{}: {} {} is proved", line.file, line.line, line.module, line.version)?;
-                }
-            }
-            let shown: Findings =
-                findings.iter().filter(|finding| finding.severity >= Severity::Warning).cloned().collect();
-            if !shown.is_empty() {
-                let style = TextStyle { color: std::io::stdout().is_terminal() };
-                write!(out, "{}", render::text(&shown, &style))?;
-            }
-            writeln!(out, "{}", summary(checked, name))?;
-        }
+        Format::Sarif => render::sarif(findings, env!("CARGO_PKG_VERSION")),
+        Format::Junit => report::junit_of_sums(checked, findings),
+    };
+    let Some(path) = &options.output else { return Ok(write!(out, "{report}")?) };
+    std::fs::write(path, report).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(write!(out, "{}", text(std::io::stdout().is_terminal()))?)
+}
+
+fn text(
+    checked: &[Checked],
+    findings: &Findings,
+    name: Option<&str>,
+    is_verbose: bool,
+    is_terminal: bool,
+) -> String {
+    let mut text = String::new();
+    for line in checked.iter().filter(|line| is_verbose && line.verdict == Verdict::Proved) {
+        let Checked { file, line, module, version, .. } = line;
+        text.push_str(&format!("{file}:{line}: {module} {version} is proved\n"));
     }
-    Ok(())
+    let shown: Findings =
+        findings.iter().filter(|finding| finding.severity >= Severity::Warning).cloned().collect();
+    if !shown.is_empty() {
+        text.push_str(&render::text(&shown, &TextStyle { color: is_terminal }));
+    }
+    text + &summary(checked, name) + "\n"
 }
 
 fn summary(checked: &[Checked], name: Option<&str>) -> String {
@@ -168,4 +189,53 @@ fn summary(checked: &[Checked], name: Option<&str>) -> String {
     let by = name.map_or_else(|| "the checksum database is off".to_owned(), |name| format!("by {name}"));
     let what = if parts.is_empty() { "nothing to prove".to_owned() } else { parts.join(", ") };
     format!("{} lines: {what} ({by})", checked.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use fairlead_testkit::Dir;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        verify: Verify,
+    }
+
+    fn line(version: &str, verdict: Verdict) -> Checked {
+        Checked {
+            file: "go.sum".into(),
+            line: 1,
+            module: "a.example/m".to_owned(),
+            version: version.to_owned(),
+            hash: "h1:x".to_owned(),
+            verdict,
+        }
+    }
+
+    #[test]
+    fn every_report_goes_into_the_file_that_is_named() {
+        let dir = Dir::new();
+        let lines = [
+            line("v1.0.0", Verdict::Proved),
+            line("v1.0.0/go.mod", Verdict::Mismatch { expected: "h1:y".to_owned() }),
+        ];
+        for (format, begins) in [
+            ("text", "error[FLD-MIR-0011]"),
+            ("json", "[\n  {\n    \"file\": \"go.sum\""),
+            ("jsonl", "{\"file\":\"go.sum\""),
+            ("sarif", "{"),
+            ("junit", "<?xml"),
+        ] {
+            let file = dir.join(format);
+            let arguments = ["verify", "--format", format, "--output", file.to_str().unwrap()];
+            let options = Line::parse_from(arguments).verify;
+            print(&options, &lines, &gosum::findings(&lines), Some("sum.example")).unwrap();
+            let report = std::fs::read_to_string(&file).unwrap();
+            assert!(report.starts_with(begins) && report.ends_with('\n'), "{format}: {report}");
+            assert!(report.contains("h1:y"), "{format}: {report}");
+        }
+    }
 }

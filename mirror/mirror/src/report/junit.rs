@@ -1,6 +1,10 @@
 //! JUnit XML: a suite for each mirror, a case for each layer, and one for the verdict.
 
+mod sums;
+
 use std::fmt::Write as _;
+
+pub use sums::junit_of_sums;
 
 use super::telling;
 use crate::check::{Layer, Status, Verdict};

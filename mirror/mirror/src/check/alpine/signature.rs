@@ -44,10 +44,16 @@ pub(super) fn split(packed: &[u8]) -> Option<Signed<'_>> {
     GzDecoder::new(&mut rest).take(MAX_SMALL).read_to_end(&mut tar).ok()?;
     let mut tar = &tar[..];
     let mut block = [0; BLOCK];
-    fill(&mut tar, &mut block).ok().filter(|is_there| *is_there)?;
-    let (name, size) = header_of(&block)?;
-    let signature = tar.get(..usize::try_from(size).ok()?)?.to_vec();
-    name.starts_with(".SIGN.").then_some(Signed { name, signature, rest })
+    // A head with times in detail may stand before the file's own.
+    while fill(&mut tar, &mut block).ok()? {
+        let (name, size) = header_of(&block)?;
+        let content = tar.get(..usize::try_from(size).ok()?)?;
+        if name.starts_with(".SIGN.") {
+            return Some(Signed { name, signature: content.to_vec(), rest });
+        }
+        tar = tar.get(content.len().next_multiple_of(BLOCK)..)?;
+    }
+    None
 }
 
 /// What became of a signature.
