@@ -3,6 +3,8 @@
 //! [`Exchange::begin`] notes what is needed before the request moves on, and nothing when nobody watches;
 //! [`Exchange::watch`] hangs the rest on the end of the response.
 
+mod grpc;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -96,19 +98,29 @@ impl Exchange {
         let Some(seen) = self.0 else { return response };
         let status = response.status.as_u16();
         let outcome = response.outcome.clone();
+        let call = matches!(seen.protocol, Protocol::Grpc | Protocol::GrpcWeb)
+            .then(|| grpc::Status::of(&mut response));
         let reads = seen.shared.access_log.as_ref().is_some_and(|log| log.reads_response_headers());
         let headers = (reads && seen.line.is_some()).then(|| response.headers.clone());
-        response.done = Some(Done::new(move |sent| seen.finish(status, outcome, headers.as_ref(), sent)));
+        response.done =
+            Some(Done::new(move |sent| seen.finish(status, call, outcome, headers.as_ref(), sent)));
         response
     }
 }
 
 impl Seen {
-    fn finish(&self, status: u16, outcome: Option<Box<Outcome>>, headers: Option<&HeaderMap>, sent: Sent) {
+    fn finish(
+        &self,
+        status: u16,
+        call: Option<grpc::Status>,
+        outcome: Option<Box<Outcome>>,
+        headers: Option<&HeaderMap>,
+        sent: Sent,
+    ) {
         let duration = self.started.elapsed();
         let status = if sent.complete || status >= 400 { status } else { 499 };
         let reached = outcome.as_ref().is_some_and(|outcome| outcome.service.is_some());
-        self.count(status, duration, sent, reached);
+        self.count(call.map_or(status, |call| call.code()), duration, sent, reached);
         if let Some(again) = outcome.as_ref().and_then(|outcome| outcome.attempts.checked_sub(2)) {
             self.observed.retries.add(again + 1);
         }

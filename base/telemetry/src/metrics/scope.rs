@@ -56,7 +56,8 @@ pub(crate) const METHODS: [&str; 10] =
 /// One request, at the end of its response.
 #[derive(Clone, Debug, Default)]
 pub struct Observation<'a> {
-    /// Status sent; outside 100 to 999 it is counted as 0.
+    /// Status sent; outside 100 to 999 it is counted as 0. With gRPC it is the status of the call, 0 to 16; others are
+    /// counted as 2, unknown.
     pub code: u16,
     /// Method as sent.
     pub method: &'a str,
@@ -127,6 +128,16 @@ impl Scopes {
     pub(crate) fn names(&self) -> HashMap<u32, ScopeName> {
         let alive = self.by_name.values().filter_map(Weak::upgrade);
         alive.map(|scope| (scope.id, scope.name.clone())).collect()
+    }
+}
+
+/// The code that an exchange is counted under.
+pub(crate) fn code_of(seen: &Observation<'_>) -> u16 {
+    match seen.protocol {
+        Protocol::Grpc | Protocol::GrpcWeb if seen.code <= 16 => seen.code,
+        Protocol::Grpc | Protocol::GrpcWeb => 2,
+        _ if (100..=999).contains(&seen.code) => seen.code,
+        _ => 0,
     }
 }
 

@@ -12,7 +12,7 @@ use hashbrown::{Equivalent, HashMap, HashSet};
 use parking_lot::Mutex;
 
 use super::Inner;
-use super::scope::{Observation, method_index};
+use super::scope::{Observation, code_of, method_index};
 
 /// Most combinations of header-label values that one shard tells apart; further ones count as [`OVERFLOW`].
 const MAX_LABELLED: usize = 2048;
@@ -81,7 +81,7 @@ impl Shard {
     pub(crate) fn observe(&mut self, scope: u32, seen: &Observation<'_>, bounds: &[u64], labels: usize) {
         let key = Key {
             scope,
-            code: if (100..=999).contains(&seen.code) { seen.code } else { 0 },
+            code: code_of(seen),
             method: method_index(seen.method),
             protocol: seen.protocol as u8,
         };
