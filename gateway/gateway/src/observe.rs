@@ -168,6 +168,7 @@ impl Seen {
         let request_headers = Fields(&line.headers);
         let response_headers = headers.map(Fields);
         let shown: &dyn Headers = response_headers.as_ref().map_or(NO_HEADERS, |fields| fields);
+        let from_origin = outcome.is_some_and(|outcome| outcome.origin_status > 0);
         let tls = self.conn.tls.as_ref();
         log.write(&Record {
             start: line.start,
@@ -196,7 +197,7 @@ impl Seen {
             tls_client_subject: tls.and_then(|tls| tls.client.as_ref()).map(|client| client.subject.as_str()),
             trace: None,
             request_headers: &request_headers,
-            origin_headers: shown,
+            origin_headers: if from_origin { shown } else { NO_HEADERS },
             downstream_headers: shown,
         });
     }

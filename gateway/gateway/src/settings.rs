@@ -1,7 +1,5 @@
 //! From static configuration to the options of the rooms below: metrics, access log, names.
 
-use std::ops::RangeInclusive;
-
 use fairlead_diag::{Finding, Findings};
 use fairlead_model::statics::{self, Protocol, Static};
 use fairlead_telemetry::access::{FieldMode, FieldOptions, FieldsOptions};
@@ -43,7 +41,7 @@ pub(crate) fn access_log(statics: &Static) -> Result<Option<AccessLog>, Findings
 
 fn access_log_options(options: &statics::AccessLog) -> Result<AccessLogOptions, String> {
     let filters = options.filters.clone().unwrap_or_default();
-    let codes: Result<Vec<_>, String> = filters.status_codes.iter().map(|text| status_range(text)).collect();
+    let codes: Result<Vec<_>, String> = filters.status_ranges().collect();
     let fields = options.fields.clone().unwrap_or_default();
     let headers = fields.headers.clone().unwrap_or_default();
     let query = fields.query_parameters.clone().unwrap_or_default();
@@ -89,14 +87,6 @@ fn mode(mode: statics::FieldMode) -> FieldMode {
     }
 }
 
-/// `200`, or `400-499`.
-fn status_range(text: &str) -> Result<RangeInclusive<u16>, String> {
-    let bad =
-        |_| format!("accessLog.filters.statusCodes: `{text}` is neither a code nor a range such as 400-499");
-    let (from, to) = text.split_once('-').unwrap_or((text, text));
-    Ok(from.trim().parse().map_err(bad)?..=to.trim().parse().map_err(bad)?)
-}
-
 /// Entry points that are decoded but not served.
 #[must_use]
 pub(crate) fn udp_findings(statics: &Static) -> Findings {
@@ -113,16 +103,4 @@ pub(crate) fn udp_findings(statics: &Static) -> Findings {
 pub(crate) fn hostname() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::env::var("HOSTNAME"));
     name.map(|name| name.trim().to_owned()).unwrap_or_else(|_| "localhost".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn status_ranges() {
-        assert_eq!(status_range("200").unwrap(), 200..=200);
-        assert_eq!(status_range("400-499").unwrap(), 400..=499);
-        assert!(status_range("4xx").unwrap_err().contains("4xx"));
-    }
 }

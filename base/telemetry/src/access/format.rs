@@ -41,6 +41,8 @@ impl<'a> Line<'a> {
         match (self.fields.core(field), self.raw(field)) {
             (FieldMode::Drop, _) | (_, Value::Absent) => Value::Absent,
             (FieldMode::Keep, value) => value,
+            // Nobody.
+            (FieldMode::Redact, value @ Value::Text(b"-")) => value,
             (FieldMode::Redact, Value::Text(_) | Value::Address(_) | Value::Ip(_) | Value::Path(_)) => {
                 Value::Text(REDACTED.as_bytes())
             }

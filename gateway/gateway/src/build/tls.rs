@@ -160,6 +160,10 @@ fn pair_input(
     origin: &Origin,
     findings: &mut Findings,
 ) -> Option<CertificateInput> {
+    if cert.is_empty() || key.is_empty() {
+        // The model's checks say which of the two is missing.
+        return None;
+    }
     match (read(cert), read(key)) {
         (Ok(cert_pem), Ok(key_pem)) => Some(CertificateInput { cert_pem, key_pem, label }),
         (cert, key) => {
