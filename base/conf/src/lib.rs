@@ -22,6 +22,7 @@ mod nearest;
 mod node;
 pub mod paths;
 mod places;
+mod secret;
 pub mod toml;
 pub mod yaml;
 
@@ -35,3 +36,4 @@ pub use located::Located;
 pub use merge::merge;
 pub use nearest::nearest;
 pub use node::{Entry, Node, Value, move_origin};
+pub use secret::Secret;

@@ -13,10 +13,9 @@ pub mod not_yet;
 mod options;
 #[cfg(test)]
 mod sample;
-mod secret;
 pub mod statics;
 
 pub use dynamic::{Dynamic, Merged, Object, Objects};
+pub use fairlead_conf::Secret;
 pub use options::Named;
-pub use secret::Secret;
 pub use statics::Static;

@@ -33,8 +33,7 @@ pub use cache::acknowledge;
 pub use canary::{BadCanary, Canary, defaults};
 pub use debian::is_keyring;
 pub use options::{
-    AlpineOptions, CacheOptions, CheckOptions, DebianOptions, Kind, Leg, OciOptions, RequiredHeader, Secret,
-    Trust,
+    AlpineOptions, CacheOptions, CheckOptions, DebianOptions, Kind, Leg, OciOptions, RequiredHeader, Trust,
 };
 pub use ownership::txt_digest;
 pub use state::{Edge, Reason, State};

@@ -23,6 +23,7 @@ use fairlead_gomod::zip::{self, ReadAt, ZipError};
 
 pub use document::{Info, document, info, is_html};
 pub use quarantine::{Quarantine, Quarantined};
+pub(crate) use remembered::Remembered;
 pub use sumdb::{BadSumDb, Passed, SumDb, SumDbSpec};
 
 use crate::{Cause, Failure, codes};

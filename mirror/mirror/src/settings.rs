@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fairlead_conf::{Duration, Node};
+use fairlead_conf::{Duration, Node, Secret};
 use fairlead_diag::Findings;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -152,7 +152,7 @@ pub struct S3Settings {
     pub access_key_id: Option<String>,
     /// Secret key.
     #[serde(skip_serializing)]
-    pub secret_access_key: Option<String>,
+    pub secret_access_key: Option<Secret>,
 }
 
 /// How long answers that may change are good. Verified files of a version never change and never expire.

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use fairlead_conf::Secret;
 use fairlead_gomod::gosum::GoSum;
 use fairlead_http::fetch::{RedirectPolicy, Timeouts};
 use fairlead_mirror::check::{
-    self, CacheOptions, Canary, CheckOptions, Event, Kind, Leg, RequiredHeader, Secret, State, Trust,
-    Verdict, What,
+    self, CacheOptions, Canary, CheckOptions, Event, Kind, Leg, RequiredHeader, State, Trust, Verdict, What,
 };
 use fairlead_mirror::goenv::GoEnv;
 use fairlead_mirror::proof::SumDbSpec;

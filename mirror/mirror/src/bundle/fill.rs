@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use fairlead_gomod::path::Module;
-use fairlead_store::{Blobs, Put};
-use fairlead_sumdb::client::{BoxFuture, Client, Memory, MemoryError, Remote, RemoteError, TILE_HEIGHT};
+use fairlead_sumdb::client::{BoxFuture, Client, Remote, RemoteError, TILE_HEIGHT};
 use fairlead_sumdb::note::VerifierKey;
 use futures_util::StreamExt;
 use serde::Serialize;
 
 use super::Selection;
-use super::prove::{MAX_FILE, folder};
+use super::prove::folder;
+use crate::proof::Remembered;
 use crate::serve::{Mirror, Route};
 use crate::{Failure, Wanted};
 
@@ -105,7 +104,8 @@ async fn complete(
     if let Err(error) = through.read("/latest").await {
         return filled.failed(&format!("{}/latest", folder(key)), &error.message);
     }
-    let memory = Store { folder: folder(key), blobs: Arc::clone(mirror.cache().blobs()) };
+    // Where the mirror remembers it too.
+    let memory = Remembered::new(Arc::clone(mirror.cache().blobs()), key.name());
     let client = Client::new(key.clone(), Arc::new(through), Arc::new(memory), TILE_HEIGHT);
     for module in modules {
         if let Err(error) = client.lookup(&module.path, &module.version).await {
@@ -131,55 +131,6 @@ impl Remote for Through {
             };
             let ahead = self.mirror.fetch_ahead(&self.route, &wanted).await.map_err(refused)?;
             Ok(ahead.bytes.unwrap_or_default().into())
-        })
-    }
-}
-
-/// What a store remembers of a database, where the mirror remembers it too.
-struct Store {
-    folder: String,
-    blobs: Arc<dyn Blobs>,
-}
-
-impl Store {
-    fn key(&self, path: &str) -> String {
-        format!("{}{path}", self.folder)
-    }
-}
-
-impl Memory for Store {
-    fn latest(&self) -> BoxFuture<'_, Result<Option<Vec<u8>>, MemoryError>> {
-        Box::pin(async move {
-            let note = self.blobs.read(&self.key("/latest"), MAX_FILE).await;
-            note.map(|note| note.map(Vec::from)).map_err(|error| MemoryError { message: error.to_string() })
-        })
-    }
-
-    fn swap_latest<'a>(
-        &'a self,
-        old: Option<&'a [u8]>,
-        new: &'a [u8],
-    ) -> BoxFuture<'a, Result<bool, MemoryError>> {
-        Box::pin(async move {
-            let old = old.map(Bytes::copy_from_slice);
-            let swapped =
-                self.blobs.swap(&self.key("/latest"), old.as_ref(), Bytes::copy_from_slice(new)).await;
-            swapped.map_err(|error| MemoryError { message: error.to_string() })
-        })
-    }
-
-    fn cached<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Option<Vec<u8>>> {
-        Box::pin(
-            async move { self.blobs.read(&self.key(path), MAX_FILE).await.ok().flatten().map(Vec::from) },
-        )
-    }
-
-    fn save<'a>(&'a self, path: &'a str, bytes: &'a [u8]) -> BoxFuture<'a, ()> {
-        Box::pin(async move {
-            let put = self.blobs.put(&self.key(path), Bytes::copy_from_slice(bytes), Put::Replace).await;
-            if let Err(error) = put {
-                tracing::warn!(%error, path, "failed to keep a proof");
-            }
         })
     }
 }

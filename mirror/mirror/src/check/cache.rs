@@ -383,7 +383,7 @@ mod tests {
         assert_eq!(key.len(), 64);
         let other = CheckOptions { strict: true, ..options.clone() };
         assert_ne!(key, cache.key(&other, &url()));
-        let other = CheckOptions { token: Some(super::super::Secret::new("t")), ..options.clone() };
+        let other = CheckOptions { token: Some(fairlead_conf::Secret::new("t")), ..options.clone() };
         assert_ne!(key, cache.key(&other, &url()));
         assert_ne!(key, cache.key(&options, &Url::parse("https://m.example/x").unwrap()));
     }

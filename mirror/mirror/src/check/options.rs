@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fairlead_conf::Secret;
 use fairlead_http::fetch::{Credentials, ProxyChoice, RedirectPolicy, Timeouts};
 use fairlead_net::tls::Pem;
 use serde::{Deserialize, Serialize};
@@ -44,30 +45,6 @@ impl Kind {
             Kind::Ubuntu => "ubuntu",
             Kind::Alpine => "alpine",
         }
-    }
-}
-
-/// A text that no log and no error shows.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Hides a text.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Secret(text.into())
-    }
-
-    /// The text, for those that need it.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("***")
     }
 }
 

@@ -10,14 +10,14 @@ use fairlead_sumdb::client::{BoxFuture, Memory, MemoryError};
 const MAX_FILE: u64 = 1 << 20;
 
 /// The memory of one database.
-pub(super) struct Remembered {
+pub(crate) struct Remembered {
     blobs: Arc<dyn Blobs>,
     /// `sumdb/NAME`
     folder: String,
 }
 
 impl Remembered {
-    pub(super) fn new(blobs: Arc<dyn Blobs>, name: &str) -> Self {
+    pub(crate) fn new(blobs: Arc<dyn Blobs>, name: &str) -> Self {
         Remembered { blobs, folder: format!("sumdb/{name}") }
     }
 

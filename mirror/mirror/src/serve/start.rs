@@ -350,7 +350,7 @@ fn objects(
     let credentials = match (&s3.access_key_id, &s3.secret_access_key) {
         (Some(access_key_id), Some(secret_access_key)) => Credentials::Given {
             access_key_id: access_key_id.clone(),
-            secret_access_key: secret_access_key.clone(),
+            secret_access_key: secret_access_key.reveal().to_owned(),
             session_token: None,
         },
         (None, None) => Credentials::Environment,

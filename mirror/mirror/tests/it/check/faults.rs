@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use fairlead_conf::Secret;
 use fairlead_mirror::check::{
-    Canary, CheckOptions, Hold, Kind, Leg, Reason, RequiredHeader, Secret, State, Status, Trust, check,
+    Canary, CheckOptions, Hold, Kind, Leg, Reason, RequiredHeader, State, Status, Trust, check,
 };
 use fairlead_testkit::goproxy::{Fault, Modules, Release, Upstream};
 use fairlead_testkit::{RawBackend, Script, free_addr};
