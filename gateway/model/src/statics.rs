@@ -50,7 +50,7 @@ pub use self::tracing::Tracing;
 use crate::options::options;
 
 /// Every static option by its flag with its default, one on a line, for help and tests; lines with `#` are remarks.
-pub const OPTION_LIST: &str = include_str!("../tests/it/static_options.txt");
+pub const OPTION_LIST: &str = include_str!("statics/options.txt");
 
 options! {
     /// The whole static configuration.

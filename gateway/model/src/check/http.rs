@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::router::Parts;
-use super::{Check, Subject, reference};
+use super::{Check, Subject, is_internal, reference};
 use crate::codes;
 use crate::dynamic::{LoadBalancer, Middleware, Object, Router, Service, ServiceKind};
 use crate::statics::Protocol;
@@ -45,7 +45,8 @@ impl Check<'_> {
             protocol: Protocol::Tcp,
         };
         self.rule_and_priority(&parts, &router.rule, router.priority, object);
-        if router.parent_refs.is_empty() {
+        // Where the program's own routers are is for the static configuration to get right.
+        if router.parent_refs.is_empty() && !is_internal(name) {
             self.entry_points(&parts, object);
         }
         if !(is_parent && router.service.is_empty()) {
@@ -93,7 +94,7 @@ impl Check<'_> {
         if !balancer.servers_transport.is_empty() {
             let transport = reference(&balancer.servers_transport, name);
             let known = &self.merged.http.servers_transports;
-            if !known.contains_key(&*transport) && !super::is_internal(&transport) {
+            if !known.contains_key(&*transport) && !is_internal(&transport) {
                 let origin = object.value_origin(&["loadBalancer", "serversTransport"]);
                 let message = format!("servers transport not found {transport}");
                 self.dangling(message, subject, &origin, &transport, known);

@@ -1,5 +1,7 @@
 //! The access log: a line for each request.
 
+use std::ops::RangeInclusive;
+
 use fairlead_conf::{Duration, section};
 
 use super::otlp::OtlpLog;
@@ -87,5 +89,34 @@ words! {
         Drop = "drop",
         /// `REDACTED` stands in its place.
         Redact = "redact",
+    }
+}
+
+impl AccessLogFilters {
+    /// The ranges that `status_codes` stand for.
+    pub fn status_ranges(&self) -> impl Iterator<Item = Result<RangeInclusive<u16>, String>> {
+        self.status_codes.iter().map(|text| status_range(text))
+    }
+}
+
+/// `200`, or `400-499`.
+fn status_range(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let (from, to) = text.split_once('-').unwrap_or((text, text));
+    match (from.trim().parse(), to.trim().parse()) {
+        (Ok(from), Ok(to)) if from <= to => Ok(from..=to),
+        _ => Err(format!("`{text}` is neither a code nor a range such as 400-499")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_ranges() {
+        assert_eq!(status_range("200").unwrap(), 200..=200);
+        assert_eq!(status_range("400-499").unwrap(), 400..=499);
+        assert!(status_range("4xx").unwrap_err().contains("4xx"));
+        assert!(status_range("499-400").is_err());
     }
 }

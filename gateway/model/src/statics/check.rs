@@ -19,6 +19,7 @@ pub(super) fn check(statics: &Static, node: &Node, findings: &mut Findings) {
         check.entry_point(name, point);
     }
     check.internal_pages();
+    check.access_log();
     check.providers(&statics.providers);
 }
 
@@ -125,6 +126,17 @@ impl Check<'_> {
         };
         let message = format!("{who} names the entry point `{name}`, which is not declared");
         self.report(&codes::UNKNOWN_ENTRY_POINT, path, message, &help);
+    }
+
+    fn access_log(&mut self) {
+        let filters = self.statics.access_log.as_ref().and_then(|log| log.filters.as_ref());
+        for (index, range) in filters.into_iter().flat_map(|filters| filters.status_ranges()).enumerate() {
+            if let Err(why) = range {
+                let index = index.to_string();
+                let path = ["accessLog", "filters", "statusCodes", &index];
+                self.report(&codes::BAD_OPTION, &path, why, "write a code such as 404, or a range");
+            }
+        }
     }
 
     fn internal_pages(&mut self) {
@@ -302,6 +314,13 @@ mod tests {
                 "FLD-GW-1004 7:24 `metrics.prometheus` names the entry point `wep`, which is not declared",
             ]
         );
+    }
+
+    #[test]
+    fn filters_of_the_access_log_name_codes() {
+        let (_, findings) = check_yaml("accessLog: {filters: {statusCodes: ['404', '4xx']}}");
+        let said = "FLD-GW-1008 1:44 `4xx` is neither a code nor a range such as 400-499";
+        assert!(findings.iter().any(|finding| finding == said), "{findings:?}");
     }
 
     #[test]

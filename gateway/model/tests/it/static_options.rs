@@ -16,7 +16,7 @@ const DOCUMENTED_BY_FLAG: [&str; 1] = ["certificatesresolvers._name_.tailscale"]
 const REQUIRED: &str = "entrypoints._name_.address";
 
 fn options() -> Vec<StaticOption> {
-    let lines = include_str!("static_options.txt").lines().filter(|line| !line.starts_with('#'));
+    let lines = fairlead_model::statics::OPTION_LIST.lines().filter(|line| !line.starts_with('#'));
     let options: Vec<_> = lines
         .map(|line| {
             let (path, default) = line.split_once(" =").unwrap();
