@@ -4,8 +4,8 @@ use fairlead_mirror::Wanted;
 
 /// Databases that are passed on: one name begins with the other.
 const SUMDBS: [&str; 2] = ["sum.example", "sum.example/db"];
-/// Files have names of at most this many bytes almost everywhere.
-const MAX_KEY: usize = 1024;
+/// What a store takes, in bytes, less room for folders before and endings behind.
+const MAX_KEY: usize = 1024 - 200;
 
 /// Reads the bytes as a path.
 ///

@@ -9,6 +9,8 @@ use crate::{Cause, Failure};
 
 /// Longest path that is looked at, in bytes.
 const MAX_PATH: usize = 2048;
+/// Longest name, in bytes: what a store takes, less room for a folder before it and an ending behind it.
+const MAX_KEY: usize = fairlead_store::MAX_KEY - 224;
 
 /// One thing that a mirror can be asked for. Names are unescaped and checked.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -52,6 +54,9 @@ impl Wanted {
             .decode_utf8()
             .map_err(|_| Failure::new(Cause::BadRequest, "bad request: path is not UTF-8"))?;
         let text = text.strip_prefix('/').unwrap_or(&text);
+        if text.len() > MAX_KEY {
+            return Err(Failure::new(Cause::NotFound, "not found: the name is too long for a file"));
+        }
         if let Some(rest) = text.strip_prefix("sumdb/") {
             return sumdb(rest, sumdbs);
         }
@@ -186,4 +191,35 @@ fn escaped_path(path: &str) -> String {
 
 fn escaped_version(version: &str) -> String {
     path::escape_version(version).unwrap_or_else(|_| version.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_stored_is_not_there() {
+        let long = |len: usize| format!("/a.example/{}/@v/list", "x".repeat(len));
+        assert!(Wanted::parse(&long(300), &[]).is_ok());
+        assert_eq!(Wanted::parse(&long(800), &[]).unwrap_err().cause, Cause::NotFound);
+        assert_eq!(Wanted::parse(&long(3000), &[]).unwrap_err().cause, Cause::BadRequest);
+    }
+
+    #[test]
+    fn paths_of_a_database_are_plain() {
+        let parse = |path: &str| Wanted::parse(&format!("/sumdb/sum.example{path}"), &["sum.example"]);
+        assert!(parse("/lookup/a.example/!x@v1.0.0").is_ok());
+        assert!(parse("/tile/8/0/x001/234.p/5").is_ok());
+        for path in [
+            "/lookup/../x",
+            "/tile//8",
+            "/tile/8/%00",
+            "/tile/8\\0",
+            "/lookup/a%2541",
+            "/lookup/a b",
+            "/other",
+        ] {
+            assert_eq!(parse(path).unwrap_err().cause, Cause::NotFound, "{path}");
+        }
+    }
 }
