@@ -141,7 +141,7 @@ pub async fn connect(
     let deadline = tokio::time::Instant::now() + timeout;
     if tls.needs_system && SYSTEM_ROOTS.get().is_none() {
         // A few hundred files to read must not hold a worker up. Where this fails, the handshake reads them.
-        let _ = tokio::task::spawn_blocking(|| system_roots()).await;
+        let _ = tokio::task::spawn_blocking(system_roots).await;
     }
     let name = match &tls.server_name {
         Some(name) => name.clone(),
