@@ -21,6 +21,7 @@ use fairlead_gomod::path::Module;
 use fairlead_gomod::pattern::Patterns;
 use fairlead_gomod::zip::{self, ReadAt, ZipError};
 
+pub(crate) use document::document_apart;
 pub use document::{Info, document, info, is_html};
 pub use quarantine::{Quarantine, Quarantined};
 pub(crate) use remembered::Remembered;
@@ -93,7 +94,7 @@ impl Prover {
                 }
                 Err(error) => {
                     let message = format!("cannot read {}: {error}", path.display());
-                    findings.push(Finding::new(&codes::BAD_SETTING, message));
+                    findings.push(Finding::new(&codes::BAD_SETTING, message).about("mirror.goSums"));
                 }
             }
         }

@@ -286,8 +286,10 @@ async fn habits(probe: &Probe<'_>, module: &Module) {
     let mut saw = |name: &str, value: String| evidence.push((name.to_owned(), value));
     let info = Wanted::Info(module.clone()).key();
     let list = Wanted::List(module.path.clone()).key();
+    let zip = Wanted::Zip(module.clone()).key();
+    // Of a zip, because no other file is worth being resumed.
     let range = HeaderMap::from_iter([(header::RANGE, HeaderValue::from_static("bytes=0-0"))]);
-    if let Ok(document) = probe.ask(&info, range, MAX_DOCUMENT).await {
+    if let Ok(document) = probe.ask(&zip, range, MAX_CANARY_ZIP).await {
         let is_range = document.status == StatusCode::PARTIAL_CONTENT;
         saw("range", if is_range { "yes" } else { "no" }.to_owned());
     }

@@ -11,6 +11,11 @@ use crate::{Cause, Failure, Wanted};
 /// How far into a body HTML is looked for.
 const SNIFF: usize = 512;
 
+/// Longer documents are checked on a blocking thread, in bytes.
+const SHORT: usize = 256 * 1024;
+/// Lines of a list among which a version must be.
+const MAX_OTHER_LINES: usize = 10_000;
+
 /// What an `.info` document says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Info {
@@ -41,6 +46,19 @@ pub fn document(wanted: &Wanted, bytes: &Bytes) -> Result<(), Failure> {
         },
         Wanted::Zip(_) | Wanted::Sumdb { .. } => Ok(()),
     }
+}
+
+/// [`document`], for those who must not keep a thread: a document may have [megabytes](crate::source::MAX_DOCUMENT).
+///
+/// # Errors
+/// As [`document`].
+pub(crate) async fn document_apart(wanted: &Wanted, bytes: &Bytes) -> Result<(), Failure> {
+    if bytes.len() <= SHORT {
+        return document(wanted, bytes);
+    }
+    let (wanted, bytes) = (wanted.clone(), bytes.clone());
+    let checked = tokio::task::spawn_blocking(move || document(&wanted, &bytes)).await;
+    checked.unwrap_or_else(|_| Err(Failure::new(Cause::Unavailable, "the runtime is stopping")))
 }
 
 /// Reads an `.info` or `@latest` document. Unknown fields are fine.
@@ -81,8 +99,8 @@ pub fn is_html(bytes: &[u8]) -> bool {
 fn list(path: &str, bytes: &[u8]) -> Result<(), Failure> {
     let text = str::from_utf8(bytes).map_err(|_| corrupt("the version list is not UTF-8"))?;
     let mut first = text.lines().filter_map(|line| line.split_whitespace().next()).peekable();
-    if first.peek().is_none() || first.any(|word| path::check(path, word).is_ok() && version::is_valid(word))
-    {
+    let is_version = |word| path::check(path, word).is_ok() && version::is_valid(word);
+    if first.peek().is_none() || first.take(MAX_OTHER_LINES).any(is_version) {
         return Ok(());
     }
     Err(corrupt("the version list has no line that is a version"))
@@ -141,6 +159,9 @@ mod tests {
         assert!(check("/a.example/m/@v/list", "").is_ok());
         assert!(check("/a.example/m/@v/list", "v1.0.0\nv1.1.0 2024-01-02T03:04:05Z\nodd\n").is_ok());
         assert!(check("/a.example/m/@v/list", "please log in\n").is_err());
+        let rubbish = Bytes::from("x\n".repeat(crate::source::MAX_DOCUMENT / 2));
+        let wanted = Wanted::parse("/a.example/m/@v/list", &[]).unwrap();
+        assert!(document(&wanted, &rubbish).is_err(), "and in no time");
     }
 
     #[test]

@@ -88,7 +88,8 @@ impl Core {
         upstream: &Upstream,
         bytes: &Bytes,
     ) -> Result<(), Verdict> {
-        proof::document(wanted, bytes).map_err(|failure| Verdict::of(failure.of(upstream.name())))?;
+        let sound = proof::document_apart(wanted, bytes).await;
+        sound.map_err(|failure| Verdict::of(failure.of(upstream.name())))?;
         let Wanted::GoMod(module) = wanted else { return Ok(()) };
         match Box::pin(self.prover.go_mod(&route.guard, module, bytes)).await {
             Ok(_) => Ok(()),
@@ -128,7 +129,7 @@ impl Core {
                     continue;
                 }
             };
-            if let Err(failure) = proof::document(wanted, &document.bytes) {
+            if let Err(failure) = proof::document_apart(wanted, &document.bytes).await {
                 walk.refuse(failure.of(upstream.name()));
                 continue;
             }

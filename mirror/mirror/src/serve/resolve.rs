@@ -117,7 +117,13 @@ fn plan(
         no_sumdb = joined(&[no_sumdb, private.clone()]);
     }
     let private = patterns("private", &private, findings);
-    let no_sumdb = patterns("noSumdb", &no_sumdb, findings);
+    // What is said of the private ones needs not be said twice.
+    let mut of_no_sumdb = Findings::new();
+    let no_sumdb = patterns("noSumdb", &no_sumdb, &mut of_no_sumdb);
+    let is_new = |finding: &Finding| {
+        !private.problems().iter().any(|known| finding.message.ends_with(&known.to_string()))
+    };
+    findings.extend(of_no_sumdb.into_iter().filter(is_new));
     let (rules, wrong) = Rules::parse(&options.rules);
     findings.extend(wrong.into_iter().map(|why| bad("rules", why).about(&*name)));
     Some(Plan {
