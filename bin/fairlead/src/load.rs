@@ -1,6 +1,7 @@
 //! Loading the static configuration: file, else flags, else environment. The first that has something wins, as in Traefik; a finding says
 //! what was left aside.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,7 +35,7 @@ pub(crate) struct Loaded {
 pub(crate) fn load(arguments: &[String], environment: impl Iterator<Item = (String, String)>) -> Loaded {
     let mut findings = Findings::new();
     let (config_file, flags) = split_config_file(arguments);
-    let environment: Vec<_> = environment.filter(|(name, _)| is_ours(name)).collect();
+    let environment = of_sections(environment, &mut findings);
     let file = match config_file {
         Some(path) => Some(PathBuf::from(path)),
         None => search(),
@@ -146,8 +147,45 @@ fn search() -> Option<PathBuf> {
     candidates.find(|path| path.is_file())
 }
 
-fn is_ours(name: &str) -> bool {
-    name.get(..8).is_some_and(|prefix| prefix.eq_ignore_ascii_case("TRAEFIK_"))
+/// The variables that name a section. Others are passed over, as in Traefik, but not in silence. What Kubernetes sets for a
+/// service called `traefik` is not meant for us.
+fn of_sections(
+    environment: impl Iterator<Item = (String, String)>,
+    findings: &mut Findings,
+) -> Vec<(String, String)> {
+    let sections = sections();
+    let mut ours = Vec::new();
+    for (name, value) in environment {
+        let Some(path) = after_prefix(&name) else { continue };
+        let section = path.split('_').next().unwrap_or_default().to_ascii_lowercase();
+        match section.as_str() {
+            known if sections.contains(known) => ours.push((name, value)),
+            "service" | "port" => {}
+            unknown => {
+                let message = format!("the variable {name} names no section, so it is ignored");
+                let finding = Finding::new(&codes::IGNORED, message).at(&Origin::Env(name.as_str().into()));
+                let near = fairlead_conf::nearest(unknown, sections.iter().copied());
+                findings.push(match near {
+                    Some(near) => finding.help(format!("did you mean `{}`?", near.to_ascii_uppercase())),
+                    None => finding,
+                });
+            }
+        }
+    }
+    ours
+}
+
+/// What stands behind `TRAEFIK_`, without case.
+fn after_prefix(name: &str) -> Option<&str> {
+    let prefix = name.get(..fairlead_conf::env::PREFIX.len())?;
+    prefix.eq_ignore_ascii_case(fairlead_conf::env::PREFIX).then(|| &name[prefix.len()..])
+}
+
+/// The top-level sections of a static configuration, in lower case.
+fn sections() -> BTreeSet<&'static str> {
+    let options = fairlead_model::statics::OPTION_LIST.lines().filter(|line| !line.starts_with('#'));
+    let first = options.filter_map(|line| line.split(['.', ' ']).next());
+    first.chain(["mirror"]).collect()
 }
 
 /// Says what was left aside because something earlier won.
@@ -198,6 +236,23 @@ mod tests {
         let environment = [("TRAEFIK_ENTRYPOINTS_WEB_ADDRESS".to_owned(), ":82".to_owned())].into_iter();
         let loaded = load(&[], environment);
         assert_eq!(loaded.statics.entry_points["web"].address.port, 82);
+    }
+
+    #[test]
+    fn variables_that_name_no_section_are_passed_over() {
+        let environment = [
+            ("TRAEFIK_ENTRYPOINTS_WEB_ADDRESS", ":82"),
+            ("TRAEFIK_SERVICE_HOST", "10.0.0.1"),
+            ("TRAEFIK_PORT_80_TCP", "tcp://10.0.0.1:80"),
+            ("TRAEFIK_ENTRYPOINT_WEB_ADDRESS", ":83"),
+        ];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let loaded = load(&[], environment.into_iter());
+        assert_eq!(loaded.statics.entry_points["web"].address.port, 82);
+        let ignored: Vec<_> =
+            loaded.findings.iter().filter(|finding| finding.code == &codes::IGNORED).collect();
+        assert_eq!(ignored.len(), 1, "{:?}", loaded.findings);
+        assert_eq!(ignored[0].help.as_deref(), Some("did you mean `ENTRYPOINTS`?"));
     }
 
     #[test]

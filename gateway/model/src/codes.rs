@@ -103,6 +103,11 @@ fairlead_diag::codes! {
         "An HTTP server is written as a URL with the scheme `http`, `https` or `h2c` and a host: `http://10.0.0.1:8080`. \
          A TCP or UDP server is written as `host:port`.";
 
+    /// A dynamic configuration has a top-level section that is none.
+    UNKNOWN_SECTION = "FLD-GW-1037", Error, "section is not known",
+        "A dynamic configuration has the sections `http`, `tcp`, `udp` and `tls`. This one is none of them, so what stands in \
+         it has no effect; the rest of the file counts. Sections whose names begin with `x-`, for YAML anchors, are passed over.";
+
     /// An option that is read but does nothing yet.
     NOT_YET = "FLD-GW-1090", Warning, "option without effect yet",
         "The option is known and was read, but what it asks for is not implemented. The finding says what happens \

@@ -12,6 +12,11 @@ use serde::de::{Deserialize, Deserializer};
 
 use crate::Secret;
 
+/// Whether a top-level key such as `x-common` is nobody's: people keep YAML anchors there.
+pub(crate) fn is_extension(key: &str) -> bool {
+    key.starts_with("x-")
+}
+
 /// Declares structs of options: `field: Type = default`, or `field: Type` for the default of the type. Fields in a block
 /// `always` behind the struct are printed even when they are false or zero.
 macro_rules! options {

@@ -26,7 +26,9 @@ pub mod servers_transport;
 pub mod tls_client;
 pub mod tracing;
 
-use fairlead_conf::{Node, section};
+use std::borrow::Cow;
+
+use fairlead_conf::{Node, Value, section};
 use fairlead_diag::Findings;
 
 pub use self::access_log::{AccessLog, AccessLogFields, AccessLogFilters, AccessLogFormat, FieldMode};
@@ -47,7 +49,7 @@ pub use self::metrics::{Metrics, Prometheus};
 pub use self::providers::Providers;
 pub use self::servers_transport::{ForwardingTimeouts, ServersTransport, SpiffeClient, TcpServersTransport};
 pub use self::tracing::Tracing;
-use crate::options::options;
+use crate::options::{is_extension, options};
 
 /// Every static option by its flag with its default, one on a line, for help and tests; lines with `#` are remarks.
 pub const OPTION_LIST: &str = include_str!("statics/options.txt");
@@ -110,7 +112,7 @@ impl Static {
     /// `None` when the root is not a map at all. Otherwise the result holds whatever could be read; whether to go on
     /// in spite of error findings is the caller's choice.
     pub fn decode(node: &Node, findings: &mut Findings) -> Option<Static> {
-        let node = removed::without_removed(node, findings);
+        let node = without_extensions(removed::without_removed(node, findings));
         let mut decoded: Static = fairlead_conf::decode(&node, findings)?;
         implicit::add_entry_points(&mut decoded);
         check::check(&decoded, &node, findings);
@@ -129,4 +131,13 @@ impl Static {
         let points = self.entry_points.iter().filter(|(name, point)| chosen(name, point));
         points.map(|(name, _)| &**name).collect()
     }
+}
+
+fn without_extensions(mut node: Cow<'_, Node>) -> Cow<'_, Node> {
+    if node.entries().iter().any(|entry| is_extension(&entry.key))
+        && let Value::Map(entries) = &mut node.to_mut().value
+    {
+        entries.retain(|entry| !is_extension(&entry.key));
+    }
+    node
 }

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use fairlead_conf::{Entry, Node, Value, codes, nearest};
-use fairlead_diag::{Finding, Findings, Origin};
+use fairlead_diag::{Code, Finding, Findings, Origin};
 
 use super::object::{Declared, Object, Objects, index_of};
 use crate::codes as model_codes;
+use crate::options::is_extension;
 
 /// A section with fixed keys, or none when it is not declared.
 pub(super) struct Section<'a> {
@@ -30,8 +31,13 @@ impl<'a> Section<'a> {
     fn at(node: Option<&'a Node>, path: Vec<&'a str>, known: &[&str], findings: &mut Findings) -> Self {
         let entries = node.map(|node| map_entries(node, &path, findings)).unwrap_or_default();
         for entry in entries {
-            if !known.iter().any(|key| key.eq_ignore_ascii_case(&entry.key)) {
-                findings.push(unknown(entry, &path, known));
+            if known.iter().any(|key| key.eq_ignore_ascii_case(&entry.key)) {
+                continue;
+            }
+            if !path.is_empty() {
+                findings.push(unknown(&codes::UNKNOWN_KEY, entry, &path, known));
+            } else if !is_extension(&entry.key) {
+                findings.push(unknown(&model_codes::UNKNOWN_SECTION, entry, &path, known));
             }
         }
         Section { node, path }
@@ -122,9 +128,9 @@ fn wrong_type(node: &Node, path: &[&str], expected: &str) -> Finding {
     Finding::new(&codes::WRONG_TYPE, format!("{place} must be {expected}")).at(&node.origin)
 }
 
-fn unknown(entry: &Entry, path: &[&str], known: &[&str]) -> Finding {
+fn unknown(code: &'static Code, entry: &Entry, path: &[&str], known: &[&str]) -> Finding {
     let place = [path, &[&*entry.key]].concat().join(".");
-    let finding = Finding::new(&codes::UNKNOWN_KEY, format!("unknown key `{place}`")).at(&entry.key_origin);
+    let finding = Finding::new(code, format!("unknown key `{place}`")).at(&entry.key_origin);
     match nearest(&entry.key, known.iter().copied()) {
         Some(near) => finding.help(format!("did you mean `{near}`?")),
         None => finding.help(format!("known keys here: {}", known.join(", "))),

@@ -38,6 +38,17 @@ fn static_keys() {
 }
 
 #[test]
+fn sections_for_anchors_are_passed_over() {
+    let mut findings = Findings::new();
+    let text = "x-web: &web {address: ':81'}\nentryPoints: {web: *web}\nproviders: {file: {filename: a}}\n";
+    let statics = Static::decode(&yaml(text), &mut findings).unwrap();
+    assert_eq!(statics.entry_points["web"].address.port, 81);
+    let text = "x-s: &s {loadBalancer: {servers: [{url: 'http://a'}]}}\nhttp: {services: {s: *s}}\n";
+    assert_eq!(Dynamic::decode(&yaml(text), &mut findings).http.services.len(), 1);
+    assert!(findings.is_empty(), "{findings:?}");
+}
+
+#[test]
 fn dynamic_sections_and_keys() {
     let mut findings = Findings::new();
     let text = "http:\n  router: {}\n  routers:\n    a: {entryPoint: [web], rule: x, service: s}\n    b: {rule: y, service: s}\n    c: 5\n\

@@ -64,7 +64,7 @@ impl Source {
         self.text = Some(hash);
         let mut findings = Findings::new();
         let decoded = decode(path, &text, &mut self.pieces, hasher, &mut findings);
-        let refused = findings.iter().any(|finding| is_error(finding) && !is_of_one_object(finding));
+        let refused = findings.iter().any(|finding| is_error(finding) && !leaves_the_rest(finding));
         let dynamic = match decoded {
             Some(dynamic) if !refused => dynamic,
             unusable => {
@@ -87,7 +87,9 @@ impl Source {
     fn worse(&self, dynamic: &Dynamic, findings: &Findings, judge: &Judge) -> Option<Findings> {
         let good = self.good.as_ref()?;
         let known = |finding: &Finding| {
-            let same = |other: &Finding| other.code == finding.code && other.subject == finding.subject;
+            let told =
+                |finding: &Finding| (finding.code.id, finding.subject.clone(), finding.message.clone());
+            let same = |other: &Finding| told(other) == told(finding);
             good.findings.iter().any(same)
         };
         let new = findings.iter().any(|finding| is_error(finding) && !known(finding));
@@ -121,9 +123,10 @@ fn is_error(finding: &Finding) -> bool {
     finding.severity == Severity::Error
 }
 
-/// Whether Traefik, too, takes the file and leaves out the object alone.
-fn is_of_one_object(finding: &Finding) -> bool {
-    *finding.code == fairlead_model::codes::MULTI_TYPE || *finding.code == fairlead_model::codes::NO_TYPE
+/// Whether Traefik, too, takes the file and leaves out this alone.
+fn leaves_the_rest(finding: &Finding) -> bool {
+    use fairlead_model::codes::{MULTI_TYPE, NO_TYPE, UNKNOWN_SECTION};
+    [&MULTI_TYPE, &NO_TYPE, &UNKNOWN_SECTION].contains(&finding.code)
 }
 
 fn kept(path: &Path, since: SystemTime) -> Finding {

@@ -137,12 +137,12 @@ fn a_file_that_cannot_be_read_yields_a_finding_and_the_others_live() {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("a.yml"), b"http: \xff\xfe").unwrap();
     std::os::unix::fs::symlink("nowhere", folder.path().join("b.yml")).unwrap();
-    fs::write(folder.path().join("c.yml"), router("c", "c")).unwrap();
+    fs::write(folder.path().join("c.yml"), router("c", "c") + "http2: {}\n").unwrap();
     fs::write(folder.path().join("d.yml"), "http:\n  ruoters: {}\n").unwrap();
     fs::write(folder.path().join("e.yml"), "http: [").unwrap();
     let message = FileProvider::new(directory(&folder)).read_once();
     assert_eq!(routers(&message), [rule("c", "c")]);
-    for file in ["a.yml", "b.yml", "d.yml", "e.yml"] {
+    for file in ["a.yml", "b.yml", "c.yml", "d.yml", "e.yml"] {
         let path = folder.path().join(file).display().to_string();
         let told = message
             .findings
