@@ -159,6 +159,9 @@ impl Download {
 
     /// It came to nothing: those who follow are cut off.
     pub(super) fn fail(self, why: &str) -> StagedWriter {
+        if self.is_flowing {
+            tracing::warn!(why, at = self.writer.len(), "cutting off clients in the middle of a zip");
+        }
         self.verdict.send_replace(Verdict::Failed(why.into()));
         self.writer
     }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use fairlead_http::BoxFuture;
-use fairlead_http::fetch::{Download, Fetch, FetchError, Fetcher, Kind};
+use fairlead_http::fetch::{Download, Fetch, FetchError, Fetcher, Kind, RetryPolicy};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::Instant;
@@ -40,6 +40,8 @@ enum State {
 /// What a further request needs.
 struct Again {
     fetcher: Fetcher,
+    /// A server that was started anew needs a moment.
+    retry: RetryPolicy,
     url: Url,
     deadline: Option<Instant>,
     etag: Option<String>,
@@ -48,13 +50,14 @@ struct Again {
 impl Resuming {
     pub(super) fn new(
         fetcher: Fetcher,
+        retry: RetryPolicy,
         url: Url,
         deadline: Option<Instant>,
         etag: Option<String>,
         body: Download,
     ) -> Self {
         let len = body.exact_len();
-        let again = Arc::new(Again { fetcher, url, deadline, etag });
+        let again = Arc::new(Again { fetcher, retry, url, deadline, etag });
         let state = State::Flowing(Box::new(body));
         Resuming { state, again, breaks: 0, broke_at: None, given: 0, skip: 0, len }
     }
@@ -117,7 +120,7 @@ impl Again {
             headers.insert(header::IF_RANGE, etag);
         }
         let fetch = Fetch { url: &self.url, headers, deadline: self.deadline };
-        let answer = self.fetcher.get(&fetch).await?;
+        let answer = self.fetcher.get_with_retry(&fetch, &self.retry).await?;
         let body = answer.body.limited_to(crate::source::MAX_ZIP);
         match answer.status {
             StatusCode::OK => Ok((body, at)),
