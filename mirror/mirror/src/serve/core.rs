@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use fairlead_rt::Shutdown;
 use tokio::time::Instant;
 
 use super::cache::Cache;
@@ -37,6 +38,7 @@ pub(super) struct Core {
     /// How long version control may take.
     pub(super) direct_timeout: Duration,
     pub(super) offline: bool,
+    pub(super) shutdown: Shutdown,
 }
 
 impl Core {

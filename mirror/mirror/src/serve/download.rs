@@ -151,10 +151,10 @@ impl Download {
         &self.writer
     }
 
-    /// It is proved: those who follow get the rest.
-    pub(super) fn succeed(self) -> (StagedWriter, Flow) {
-        self.verdict.send_replace(Verdict::Proved { len: self.writer.len() });
-        (self.writer, self.flow)
+    /// It is proved: the file, and those who follow it and wait for the rest.
+    pub(super) fn succeed(self) -> (StagedWriter, Flow, Waiting) {
+        let waiting = Waiting { verdict: self.verdict, len: self.writer.len() };
+        (self.writer, self.flow, waiting)
     }
 
     /// It came to nothing: those who follow are cut off.
@@ -164,6 +164,19 @@ impl Download {
         }
         self.verdict.send_replace(Verdict::Failed(why.into()));
         self.writer
+    }
+}
+
+/// Those who wait for the end of a zip that is proved.
+pub(super) struct Waiting {
+    verdict: watch::Sender<Verdict>,
+    len: u64,
+}
+
+impl Waiting {
+    /// They get the rest.
+    pub(super) fn release(&self) {
+        self.verdict.send_replace(Verdict::Proved { len: self.len });
     }
 }
 

@@ -101,6 +101,7 @@ pub(super) fn start(
         hedge_after: settings.client.hedge_after.get(),
         direct_timeout: settings.direct.timeout.get(),
         offline: settings.offline,
+        shutdown: shutdown.clone(),
     };
     Ok(Arc::new(Mirror {
         core: Arc::new(core),

@@ -9,7 +9,7 @@ use fairlead_http::Body;
 use fairlead_store::StagedWriter;
 
 use super::core::Core;
-use super::download::Download;
+use super::download::{Download, Waiting};
 use super::entry::Entry;
 use super::fetch::{Verdict as Proof, out_of_turn};
 use super::flight::{Brought, Pilot, Stage};
@@ -26,6 +26,7 @@ use crate::{Cause, Failure, Wanted};
 struct Whole {
     writer: StagedWriter,
     flow: Flow,
+    waiting: Waiting,
     proved: Proved,
 }
 
@@ -98,8 +99,8 @@ impl Core {
         let file: Arc<dyn ReadAt> = Arc::clone(download.writer().as_file()) as _;
         match Box::pin(self.prover.zip(&route.guard, module, file)).await.map_err(Proof::of_proof) {
             Ok(proved) => {
-                let (writer, flow) = download.succeed();
-                Ok(Whole { writer, flow, proved })
+                let (writer, flow, waiting) = download.succeed();
+                Ok(Whole { writer, flow, waiting, proved })
             }
             Err(refused) => {
                 let (Proof::Refused(failure) | Proof::Unknown(failure)) = &refused;
@@ -115,7 +116,7 @@ impl Core {
         }
     }
 
-    /// Gives it away, then stores it.
+    /// Gives it away, then stores it. When the process is ending it is stored first: with its last client this would end, too.
     async fn land_zip(
         &self,
         route: &Route,
@@ -124,18 +125,28 @@ impl Core {
         whole: Whole,
         pilot: &Pilot,
     ) -> Result<Brought, Failure> {
-        let Whole { writer, flow, proved } = whole;
+        let Whole { writer, flow, waiting, proved } = whole;
         let brought = match self.small_zip(route, wanted, module, &writer, &proved).await {
             Some(entry) => Brought::Small(entry),
             None => Brought::Proved(flow, proved.h1),
         };
-        pilot.tell(Stage::Landed(Ok(brought.clone())));
+        let give = || {
+            waiting.release();
+            pilot.tell(Stage::Landed(Ok(brought.clone())));
+        };
+        let is_ending = self.shutdown.is_draining();
+        if !is_ending {
+            give();
+        }
         match writer.finish().await {
             Ok(staged) => {
                 let folder = &route.folders(&module.path)[0];
                 self.cache.keep_zip(folder, module, staged, &proved.h1).await;
             }
             Err(error) => tracing::warn!(%wanted, %error, "failed to keep a zip"),
+        }
+        if is_ending {
+            give();
         }
         Ok(brought)
     }

@@ -65,3 +65,15 @@ async fn the_rest_of_another_file_is_no_rest() {
     assert_eq!(stage.mirror.upstreams()[0].failures, 1);
     stage.assert_true(good).await;
 }
+
+#[tokio::test]
+async fn a_zip_that_came_while_the_process_ends_is_stored_before_its_client_leaves() {
+    let good = truth();
+    let upstream = Upstream::start(good);
+    let stage = Stage::start(plain(&upstream.url(), &upstream.sumdb()));
+    stage.drain();
+    let said = stage.get(ZIP).await;
+    assert_eq!(said.body.as_ref().ok(), good.get(ZIP), "{}", said.text());
+    let hash = format!("mod{ZIP}hash");
+    assert!(stage.mirror.cache().blobs().read(&hash, 1000).await.unwrap().is_some());
+}

@@ -74,6 +74,11 @@ impl Stage {
         Stage::over(&Arc::new(Dir::new()), settings)
     }
 
+    /// The process has been asked to end.
+    pub(crate) fn drain(&self) {
+        self.shutdown.drain();
+    }
+
     /// One over the cache of another.
     pub(crate) fn over(dir: &Arc<Dir>, mut settings: Settings) -> Stage {
         settings.cache.directory = Some(dir.join("cache"));
