@@ -9,6 +9,7 @@ pub mod middlewares;
 pub(crate) mod routers;
 pub(crate) mod rule;
 mod services;
+mod tables;
 mod tls;
 
 use std::hash::{BuildHasher, Hash, Hasher};
@@ -123,7 +124,7 @@ pub fn build(
         tls::server_tls(shared, entry_points, &config, &built, &previous, &mut findings);
     findings.extend(checks(shared, &config));
     collect_findings(&built, &mut findings);
-    let tables = routers::tables(shared, entry_points.len(), &config, &built, &mut findings);
+    let tables = tables::tables(shared, entry_points.len(), &config, &built, &mut findings);
     let entry_points = tables
         .into_iter()
         .zip(server_tls)

@@ -1,4 +1,4 @@
-//! Routers, and the match tables that find them.
+//! Routers: one for each declaration, and one more for each entry point that puts something in front.
 
 use std::sync::Arc;
 
@@ -7,15 +7,14 @@ use fairlead_http::{Handler, Middleware};
 use fairlead_model::dynamic::{Object, Router as Options};
 use fairlead_model::statics::{EntryPoint as EntryOptions, Static};
 use fairlead_model::{Merged, name};
-use fairlead_rules::{Entry, Rank, Rule, Syntax, Table};
-use hashbrown::HashMap;
+use fairlead_rules::{Rule, Syntax};
 
 use super::{Built, BuiltRouter, BuiltRouters, BuiltRoutersSlice, fingerprint, middlewares, rule, text_hash};
 use crate::codes;
 use crate::entry_point::EntryPoint;
 use crate::router::{Observed, Router};
 use crate::shared::Shared;
-use crate::snapshot::{Routes, Snapshot, Status};
+use crate::snapshot::{Snapshot, Status};
 
 /// Largest priority that a user may give.
 const MAX_USER_PRIORITY: i64 = i64::MAX - 1000;
@@ -404,68 +403,4 @@ impl Site<'_> {
 pub(crate) fn declared<'a>(config: &'a Merged, name: &str) -> Option<&'a Arc<Object<Options>>> {
     let routers = &config.http.routers;
     routers.get(name).or_else(|| name.split_once('-').and_then(|(_, rest)| routers.get(rest)))
-}
-
-/// The match tables of each entry point: plain and TLS.
-pub(super) fn tables(
-    shared: &Shared,
-    entry_points: usize,
-    config: &Merged,
-    built: &Built,
-    findings: &mut Findings,
-) -> Vec<(Routes, Routes)> {
-    let precedence = precedence(&shared.statics);
-    let mut lists: Vec<[Vec<Arc<Router>>; 2]> = (0..entry_points).map(|_| Default::default()).collect();
-    for router in built.routers.values() {
-        for (place, tls, router) in &router.places {
-            if let Some(lists) = lists.get_mut(*place) {
-                lists[usize::from(*tls)].push(Arc::clone(router));
-            }
-        }
-    }
-    let table = |routers: Vec<Arc<Router>>, findings: &mut Findings| {
-        let rank = |router: &Router| Rank {
-            priority: router.priority,
-            precedence: precedence.get(name::provider(&router.name)).copied().unwrap_or(u32::MAX),
-            name: Arc::clone(&router.name),
-        };
-        shadowed(&routers, config, findings);
-        let entries =
-            routers.iter().map(|router| Entry { rule: Arc::clone(&router.rule), rank: rank(router) });
-        Routes { table: Table::build(entries.collect()), routers }
-    };
-    lists.into_iter().map(|[plain, tls]| (table(plain, findings), table(tls, findings))).collect()
-}
-
-/// Finds routers whose very rule another router of the entry point has with a higher priority. Equal priorities are a tie, which the model reports.
-fn shadowed(routers: &[Arc<Router>], config: &Merged, findings: &mut Findings) {
-    let mut first: HashMap<&str, &Arc<Router>> = HashMap::with_capacity(routers.len());
-    for router in routers {
-        let best = first.entry(router.rule.text()).or_insert(router);
-        if best.priority == router.priority {
-            continue;
-        }
-        let (winner, loser) = if router.priority > best.priority { (router, *best) } else { (*best, router) };
-        *best = winner;
-        let message = format!(
-            "router `{}` never matches: `{}` has the same rule and a higher priority ({} against {})",
-            loser.name, winner.name, winner.priority, loser.priority
-        );
-        let finding = Finding::new(&codes::SHADOWED, message).about(format!("router {}", loser.name));
-        let labels = [(loser, "never matches"), (winner, "takes its requests")];
-        let finding = labels.into_iter().fold(finding, |finding, (router, text)| {
-            match declared(config, &router.name) {
-                Some(object) => finding.label(&object.value_origin(&["rule"]), text),
-                None => finding,
-            }
-        });
-        findings.push(finding.evidence("rule", router.rule.text()));
-    }
-}
-
-fn precedence(statics: &Static) -> HashMap<&str, u32> {
-    let order = statics.providers.precedence.iter().zip(1..);
-    let mut ranks: HashMap<&str, u32> = order.map(|(provider, rank)| (provider.as_str(), rank)).collect();
-    ranks.insert(name::INTERNAL, 0);
-    ranks
 }

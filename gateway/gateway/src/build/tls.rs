@@ -7,11 +7,11 @@ use fairlead_conf::FileOrContent;
 use fairlead_diag::{Finding, Findings, Origin};
 use fairlead_model::Merged;
 use fairlead_model::dynamic::{Certificate, Object, TlsCertificate, TlsOptions};
-use fairlead_net::tls::CertificateInput;
 use fairlead_net::tls::server::{ClientAuthInput, OptionsInput, ServerTls, ServerTlsInput};
+use fairlead_net::tls::{CertificateInput, Problem};
 
-use super::Built;
 use super::routers::declared;
+use super::{Built, BuiltRouter};
 use crate::codes;
 use crate::entry_point::EntryPoint;
 use crate::shared::Shared;
@@ -61,6 +61,7 @@ pub(super) fn server_tls(
                 let finding = Finding::new(code, format!("{}: {}", problem.subject, problem.message));
                 finding.at(&origin_of(config, &problem.subject)).about(problem.subject.as_str())
             }));
+            refused(&problems, built, &mut conflicts);
             expiring(&tls, shared, config, findings);
         }
         let tls = Arc::new(tls);
@@ -68,6 +69,21 @@ pub(super) fn server_tls(
         all.push(tls);
     }
     (all, conflicts)
+}
+
+/// The routers whose options cannot be used: handshakes for their hosts are refused.
+fn refused(problems: &[Problem], built: &Built, conflicts: &mut BTreeMap<Arc<str>, String>) {
+    for problem in problems.iter().filter(|problem| problem.fatal) {
+        let named = |router: &&Arc<BuiltRouter>| {
+            router.tls_options.as_ref().is_some_and(|options| problem.subject == format!("options {options}"))
+        };
+        for router in built.routers.values().filter(named) {
+            for (_, _, running) in &router.places {
+                let why = format!("building TLS config: {}", problem.message);
+                conflicts.insert(Arc::clone(&running.name), why);
+            }
+        }
+    }
 }
 
 /// Which hosts of an entry point have other options than the default ones. Hosts whose routers disagree get those, with a warning.
