@@ -16,21 +16,21 @@ use crate::shared::Shared;
 /// Shortest pause between probes, whatever the configuration says.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 
-/// What a probe needs, from what the configuration says.
+/// What a probe needs, from what the configuration says; `None` for probes that this version does not send, which the model
+/// reports.
 ///
 /// # Errors
 /// What cannot be used, in words.
-pub(crate) fn options(check: &HealthCheck, service: &str) -> Result<Arc<ProbeOptions>, String> {
+pub(crate) fn options(check: &HealthCheck, service: &str) -> Result<Option<Arc<ProbeOptions>>, String> {
     if check.mode == HealthMode::Grpc {
-        return Err(format!(
-            "service `{service}`: health checks in grpc mode are not supported by this version"
-        ));
+        return Ok(None);
     }
     let method = if check.method.is_empty() { "GET" } else { &check.method };
     let method = Method::try_from(method.to_ascii_uppercase().as_str())
         .map_err(|_| format!("service `{service}`: health check method `{method}` is not a method"))?;
     let text = |text: &str| (!text.is_empty()).then(|| Box::<str>::from(text));
-    let interval = Duration::from(check.interval).max(SHORTEST_INTERVAL);
+    let defaults = HealthCheck::default();
+    let interval = pause(check.interval.into(), defaults.interval.into());
     let mut hostname = text(&check.hostname);
     let mut headers = Vec::new();
     for (name, value) in &check.headers {
@@ -42,7 +42,7 @@ pub(crate) fn options(check: &HealthCheck, service: &str) -> Result<Arc<ProbeOpt
         }
         headers.push((key, HeaderValue::try_from(value).map_err(|_| bad())?));
     }
-    Ok(Arc::new(ProbeOptions {
+    Ok(Some(Arc::new(ProbeOptions {
         scheme: text(&check.scheme),
         port: (check.port != 0).then_some(check.port),
         path: check.path.as_str().into(),
@@ -52,11 +52,15 @@ pub(crate) fn options(check: &HealthCheck, service: &str) -> Result<Arc<ProbeOpt
         follow_redirects: check.follow_redirects,
         headers,
         interval,
-        unhealthy_interval: check
-            .unhealthy_interval
-            .map_or(interval, |pause| Duration::from(pause).max(SHORTEST_INTERVAL)),
-        timeout: check.timeout.into(),
-    }))
+        unhealthy_interval: check.unhealthy_interval.map_or(interval, |given| pause(given.into(), interval)),
+        timeout: if Duration::from(check.timeout).is_zero() { defaults.timeout } else { check.timeout }
+            .into(),
+    })))
+}
+
+/// The pause that is given, or the default for none, and not too short.
+fn pause(given: Duration, default: Duration) -> Duration {
+    if given.is_zero() { default } else { given.max(SHORTEST_INTERVAL) }
 }
 
 /// Starts the probe of a new endpoint. It ends when nobody holds the endpoint any more.
@@ -91,4 +95,23 @@ pub(crate) fn watch(
 
 fn show(gauge: &Gauge, up: bool) {
     gauge.set(f64::from(u8::from(up)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_time_at_all_means_the_default() {
+        let zero = fairlead_conf::Duration::from_secs(0);
+        let check = HealthCheck {
+            interval: zero,
+            unhealthy_interval: Some(zero),
+            timeout: zero,
+            ..Default::default()
+        };
+        let options = options(&check, "s@file").unwrap().unwrap();
+        assert_eq!((options.interval, options.timeout), (Duration::from_secs(30), Duration::from_secs(5)));
+        assert_eq!(options.unhealthy_interval, Duration::from_secs(30));
+    }
 }

@@ -165,7 +165,7 @@ impl Site<'_> {
             return Ok((Arc::new(Unavailable), None));
         }
         let health = options.health_check.as_ref().map(|check| health::options(check, self.name)).transpose();
-        let health = health.map_err(|why| Finding::new(&codes::SERVICE_OFF, why))?;
+        let health = health.map_err(|why| Finding::new(&codes::SERVICE_OFF, why))?.flatten();
         let check_hash = health.as_ref().map_or(0, |health| text_hash(&format!("{health:?}")));
         let identity = fingerprint([check_hash, transport.id]);
         let mut servers = Vec::with_capacity(options.servers.len());
