@@ -99,7 +99,9 @@ pub struct BuiltRouter {
     pub status: Status,
     /// TLS options it names, when it serves over TLS.
     pub tls_options: Option<Arc<str>>,
-    /// Middlewares as they run, the entry point's first, qualified.
+    /// Middlewares as they are named, the entry point's first, qualified.
+    pub named: Vec<Arc<str>>,
+    /// The same as they run: chains spelled out.
     pub middlewares: Vec<Arc<str>>,
     /// What is wrong with it.
     pub findings: Findings,

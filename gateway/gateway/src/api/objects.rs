@@ -59,13 +59,8 @@ impl Objects<'_> {
             [] => json!(self.shared.statics.default_entry_points()),
             named => json!(named),
         };
-        if !router.middlewares.is_empty() && options.middlewares.len() != router.middlewares.len() {
-            value["middlewares"] = json!(router.middlewares);
-        } else if !options.middlewares.is_empty() {
-            let provider = name::provider(qualified);
-            let qualify = |text: &String| name::qualify(text, provider);
-            value["middlewares"] =
-                options.middlewares.iter().map(qualify).map(|name| json!(&*name)).collect();
+        if !router.named.is_empty() {
+            value["middlewares"] = json!(router.named);
         }
         let priority = match options.priority {
             0 => i64::try_from(options.rule.len()).unwrap_or(i64::MAX),
@@ -83,7 +78,7 @@ impl Objects<'_> {
         if name::provider(qualified) == name::INTERNAL {
             value["ruleSyntax"] = json!("default");
         }
-        value["observability"] = self.observability(options.observability.as_ref());
+        value["observability"] = self.observability(router, options);
         let mut status = router.status.clone();
         if let Some(conflict) = self.snapshot.tls_conflicts.get(qualified) {
             status.warn(conflict.clone());
@@ -103,12 +98,18 @@ impl Objects<'_> {
         router.status.using.iter().find_map(|name| entry_points.get(&**name)?.http.tls.as_ref())
     }
 
-    fn observability(&self, own: Option<&fairlead_model::dynamic::router::RouterObservability>) -> Value {
+    fn observability(&self, router: &BuiltRouter, options: &Router) -> Value {
+        let own = options.observability.as_ref();
+        let entry = match router.status.using.as_slice() {
+            [only] => self.shared.statics.entry_points.get(&**only),
+            _ => None,
+        };
+        let of_entry = entry.map(|entry| entry.observability.clone()).unwrap_or_default();
         json!({
-            "accessLogs": own.and_then(|o| o.access_logs).unwrap_or(true),
-            "metrics": own.and_then(|o| o.metrics).unwrap_or(true),
-            "tracing": own.and_then(|o| o.tracing).unwrap_or(true),
-            "traceVerbosity": own.and_then(|o| o.trace_verbosity).unwrap_or_default().word(),
+            "accessLogs": own.and_then(|own| own.access_logs).unwrap_or(of_entry.access_logs),
+            "metrics": own.and_then(|own| own.metrics).unwrap_or(of_entry.metrics),
+            "tracing": own.and_then(|own| own.tracing).unwrap_or(of_entry.tracing),
+            "traceVerbosity": own.and_then(|own| own.trace_verbosity).unwrap_or(of_entry.trace_verbosity).word(),
         })
     }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use fairlead_diag::{Finding, Findings};
 use fairlead_http::{Handler, Middleware};
 use fairlead_model::dynamic::{Object, Router as Options};
-use fairlead_model::statics::{EntryPoint as EntryOptions, Static};
+use fairlead_model::statics::entry_point::Observability;
+use fairlead_model::statics::{EntryPoint as EntryOptions, Protocol, RuleSyntax, Static};
 use fairlead_model::{Merged, name};
 use fairlead_rules::{Rule, Syntax};
 
@@ -125,15 +126,26 @@ impl<'a> House<'a> {
         &self.shared.statics
     }
 
-    /// A router becomes one site; on entry points with middlewares or TLS of their own it becomes one more for each, named
+    fn is_tcp(&self, entry_point: &str) -> bool {
+        let options = self.statics().entry_points.get(entry_point);
+        options.is_some_and(|options| options.address.protocol == Protocol::Tcp)
+    }
+
+    /// A router becomes one site; on entry points with options of their own for routers it becomes one more for each, named
     /// `entrypoint-router@provider` when it has several entry points, as Traefik does it.
     fn sites(&'a self, qualified: &Arc<str>, object: &'a Object<Options>) -> Vec<Site<'a>> {
         let named = &object.value.entry_points;
         let names: Vec<&str> =
             if named.is_empty() { &self.defaults } else { named }.iter().map(String::as_str).collect();
+        let old_syntax = self.statics().core.default_rule_syntax == RuleSyntax::V2;
         let own = |name: &&str| {
             let options = self.statics().entry_points.get(*name);
-            options.is_some_and(|options| !options.http.middlewares.is_empty() || options.http.tls.is_some())
+            options.is_some_and(|options| {
+                old_syntax
+                    || !options.http.middlewares.is_empty()
+                    || options.http.tls.is_some()
+                    || options.observability != Observability::default()
+            })
         };
         let (special, plain): (Vec<&str>, Vec<&str>) = names.iter().copied().partition(own);
         let several = names.len() > 1;
@@ -166,7 +178,7 @@ impl<'a> House<'a> {
         let named: Vec<Arc<str>> = named.map(|text| name::qualify(text, provider)).collect();
         let middlewares = middlewares::spell_out(&named, &self.built.middlewares);
         let service = name::qualify(&object.value.service, provider);
-        Site { house: self, name, object, entry_points, entry, middlewares, service }
+        Site { house: self, name, object, entry_points, entry, named, middlewares, service }
     }
 }
 
@@ -181,6 +193,9 @@ struct Site<'a> {
     entry_points: Vec<&'a str>,
     /// The one entry point, when there is just one.
     entry: Option<&'a EntryOptions>,
+    /// Middlewares as they are named, qualified.
+    named: Vec<Arc<str>>,
+    /// The same with chains spelled out.
     middlewares: Result<Vec<Arc<str>>, String>,
     service: Arc<str>,
 }
@@ -229,6 +244,7 @@ impl Site<'_> {
             places: routers,
             status,
             tls_options,
+            named: self.named.clone(),
             middlewares: self.middlewares.clone().unwrap_or_default(),
             findings,
         }
@@ -238,7 +254,8 @@ impl Site<'_> {
     fn places(&self, status: &mut Status) -> Vec<(usize, &Arc<EntryPoint>)> {
         let mut places = Vec::new();
         for name in &self.entry_points {
-            match self.house.entry_points.iter().enumerate().find(|(_, point)| &*point.name == *name) {
+            let found = self.house.entry_points.iter().enumerate().find(|(_, point)| &*point.name == *name);
+            match found.filter(|_| self.house.is_tcp(name)) {
                 Some((place, point)) => {
                     status.using.push(Arc::clone(&point.name));
                     places.push((place, point));
@@ -246,6 +263,7 @@ impl Site<'_> {
                 None => status.warn(format!("entryPoint \"{name}\" doesn't exist")),
             }
         }
+        status.using.sort_unstable();
         if places.is_empty() {
             status.fail("no valid entryPoint for this router");
         }
