@@ -95,8 +95,7 @@ impl Proxy {
         let validators = validators(&answer.headers);
         let body = answer.body.limited_to(MAX_ZIP);
         let len = body.exact_len();
-        let body =
-            Resuming::new(self.fetcher.clone(), self.retry.clone(), url, ask.deadline, validators.etag, body);
+        let body = Resuming::new(self.fetcher.clone(), self.retry, url, ask.deadline, validators.etag, body);
         Ok(Fetched::Zip { body: fairlead_http::Body::stream(body), len })
     }
 
