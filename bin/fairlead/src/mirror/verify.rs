@@ -145,7 +145,7 @@ fn print(
             let lines = checked.iter().map(|line| Ok(serde_json::to_string(line)? + "\n"));
             lines.collect::<Result<_, serde_json::Error>>()?
         }
-        Format::Sarif => render::sarif(findings, env!("CARGO_PKG_VERSION")),
+        Format::Sarif => render::sarif(findings, env!("CARGO_PKG_VERSION")) + "\n",
         Format::Junit => report::junit_of_sums(checked, findings),
     };
     let Some(path) = &options.output else { return Ok(write!(out, "{report}")?) };
