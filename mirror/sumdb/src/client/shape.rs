@@ -25,7 +25,10 @@ pub fn has_shape(path: &str, answer: &[u8]) -> bool {
 /// Text, a blank line, and lines that begin as signatures do.
 fn has_signatures(answer: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(answer) else { return false };
-    let lines = text.rsplit_once("\n\n").map(|(_, lines)| lines).filter(|_| answer.len() <= MAX_NOTE);
+    let lines = text
+        .rsplit_once("\n\n")
+        .map(|(_, lines)| lines)
+        .filter(|_| answer.len() <= MAX_NOTE && text.ends_with('\n'));
     lines.is_some_and(|lines| !lines.is_empty() && lines.lines().all(|line| line.starts_with("— ")))
 }
 
