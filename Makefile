@@ -12,7 +12,15 @@ GO_PROGRAM := $(or $(shell command -v go),$(wildcard /usr/local/go/bin/go),$(abs
 # What the benchmark compares with.
 BENCH_PACKAGES := nginx-light haproxy wrk nghttp2-client
 
-.PHONY: help run build test lint fmt e2e-traefik bench fuzz clean test-packages bench-packages
+# The binary to ship is built twice: the first one counts which way its code goes under the benchmark's load.
+HOST := $(shell rustc -vV | sed -n 's/^host: //p')
+LLVM := $(shell rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
+PROFDATA := $(or $(wildcard $(shell rustc --print target-libdir)/../bin/llvm-profdata),llvm-profdata-$(LLVM))
+COUNTED := target/counted
+GUIDED := target/guided
+TRAINING := h1,tls,h2,h1-medium,h1-large,close,mirror-mod,mirror-zip,mirror-list,mirror-latest,mirror-large
+
+.PHONY: help run build dist test lint fmt e2e-traefik bench fuzz clean test-packages bench-packages profile-packages
 
 help: ## show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -22,6 +30,15 @@ run: ## build and start `fairlead up`
 
 build: ## build the release binary
 	$(CARGO) build --release --bin fairlead
+
+dist: bench-packages profile-packages ## build the binary to ship, target/dist/fairlead, guided by a profile
+	rm -rf $(COUNTED)/counts $(GUIDED)
+	RUSTFLAGS=-Cprofile-generate=$(abspath $(COUNTED))/counts $(CARGO) build --profile dist --bin fairlead --target $(HOST) --target-dir $(COUNTED)
+	$(CARGO) run --release -p fairlead-bench -- --fairlead $(COUNTED)/$(HOST)/dist/fairlead --peers fairlead --only $(TRAINING) --rounds 2 --seconds 2
+	mkdir -p $(GUIDED) target/dist
+	$(PROFDATA) merge -o $(GUIDED)/fairlead.profdata $(COUNTED)/counts
+	RUSTFLAGS=-Cprofile-use=$(abspath $(GUIDED))/fairlead.profdata $(CARGO) build --profile dist --bin fairlead --target $(HOST) --target-dir $(GUIDED)
+	cp $(GUIDED)/$(HOST)/dist/fairlead target/dist/fairlead
 
 test: test-packages $(PEERS)/bin/moto_server $(PEERS)/bin/docker-registry $(PEERS)/docker/dockerd $(GO) ## install what the tests need and run them all
 	$(CARGO) build --workspace --all-targets
@@ -40,8 +57,7 @@ fmt: ## format everything
 e2e-traefik: $(PEERS)/bin/traefik ## run the black-box cases against Traefik, to see where we differ
 	FAIRLEAD_SUBJECT=$(abspath $(PEERS))/bin/traefik FAIRLEAD_SUBJECT_KIND=traefik $(CARGO) test -p fairlead-e2e
 
-bench: bench-packages $(PEERS)/bin/traefik $(PEERS)/bin/goproxy ## compare with nginx, HAProxy, Traefik and goproxy; writes docs/benchmarks.md
-	$(CARGO) build --profile dist --bin fairlead
+bench: dist $(PEERS)/bin/traefik $(PEERS)/bin/goproxy ## compare with nginx, HAProxy, Traefik and goproxy; writes docs/benchmarks.md
 	$(CARGO) run --release -p fairlead-bench -- --fairlead target/dist/fairlead --traefik $(PEERS)/bin/traefik --goproxy $(PEERS)/bin/goproxy --go $(GO_PROGRAM) --write docs/benchmarks.md
 
 fuzz: ## run each fuzz target for a minute (needs a nightly toolchain and cargo-fuzz)
@@ -58,6 +74,10 @@ test-packages:
 bench-packages:
 	@for tool in nginx haproxy wrk h2load; do command -v $$tool >/dev/null || need=1; done; \
 	if [ -n "$$need" ]; then apt-get update -q && apt-get install -y -q --no-install-recommends $(BENCH_PACKAGES); fi
+
+profile-packages:
+	@command -v $(PROFDATA) >/dev/null || (apt-get update -q && apt-get install -y -q --no-install-recommends llvm-$(LLVM)) || \
+	(echo "make dist needs the llvm-profdata of LLVM $(LLVM), as this rustc has it: rustup component add llvm-tools" >&2; exit 1)
 
 $(PEERS)/bin/pip:
 	@python3 -c 'import ensurepip' 2>/dev/null || (apt-get update -q && apt-get install -y -q --no-install-recommends python3-venv)

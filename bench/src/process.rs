@@ -1,7 +1,7 @@
 //! Child processes that never outlive the run.
 //!
-//! Every child leads its own process group, so that a master's workers end with it. The groups are killed when
-//! their [`Group`] drops (an error, a panic) and when the run is interrupted or terminated.
+//! Every child leads its own process group, so that a master's workers end with it. The groups are asked to end, and then
+//! killed, when their [`Group`] drops; when the run is interrupted or terminated they are killed at once.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -18,6 +18,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 static GROUPS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+/// How long a child may take to end by itself: one that counts which way its code goes writes that down at its end.
+const LEAVE: Duration = Duration::from_secs(2);
 
 /// A child and everything it started.
 #[derive(Debug)]
@@ -80,6 +83,12 @@ impl Drop for Group {
         registered(|groups| groups.remove(&self.id()));
         // A reaped leader's number may already belong to someone else.
         if !self.reaped {
+            signal_group(self.id(), Signal::TERM);
+            let deadline = Instant::now() + LEAVE;
+            while !matches!(self.child.try_wait(), Ok(Some(_))) && Instant::now() < deadline {
+                thread::sleep(Duration::from_millis(2));
+            }
+            // Whatever is left of it.
             kill(self.id());
             let _ = self.child.wait();
         }
@@ -119,8 +128,12 @@ fn registered<T>(with: impl FnOnce(&mut BTreeSet<i32>) -> T) -> T {
 }
 
 fn kill(group: i32) {
+    signal_group(group, Signal::KILL);
+}
+
+fn signal_group(group: i32, signal: Signal) {
     if let Some(pid) = Pid::from_raw(group) {
-        let _ = kill_process_group(pid, Signal::KILL);
+        let _ = kill_process_group(pid, signal);
     }
 }
 
