@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use fairlead_http::{BoxFuture, Handler, Request, Response};
 use fairlead_rules::{View, canonical_host, routing_path};
-use http::StatusCode;
+use http::{Method, StatusCode};
 
 use crate::observe::Exchange;
 use crate::router::Router;
@@ -34,6 +34,10 @@ pub struct EntryPoint {
 
 impl Handler for EntryPoint {
     fn call(&self, mut request: Request) -> BoxFuture<'_, Response> {
+        if request.method == Method::OPTIONS && request.path() == "*" {
+            // The question is for the server itself (RFC 9110, 9.3.7); Go answers it before any handler.
+            return Box::pin(std::future::ready(Response::new(StatusCode::OK)));
+        }
         if let Err(refused) = self.policy.admit(&mut request) {
             let exchange = Exchange::begin(self, None, &mut request);
             return Box::pin(std::future::ready(exchange.watch(*refused)));
