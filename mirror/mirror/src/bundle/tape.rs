@@ -144,7 +144,9 @@ impl<R: Read> Reader<R> {
 
     fn fill(&mut self, buffer: &mut [u8]) -> Result<(), BundleError> {
         self.source.read_exact(buffer).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => refused("it ends in the middle: the file is truncated, or no bundle"),
+            io::ErrorKind::UnexpectedEof => {
+                refused("it ends in the middle: the file is truncated, or no bundle")
+            }
             io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
                 refused(format!("it is damaged: {error}"))
             }
