@@ -57,10 +57,13 @@ pub(crate) struct Window {
 
 /// Loads a proxy for some seconds. Returns what the generator saw and the CPU time of the proxy's processes.
 pub(crate) fn run(load: Load, proxy: &Proxy, seconds: u64) -> Result<(Window, CpuTime)> {
-    let log = proxy.folder.join("h2load.log");
+    // The proxies watch their own folder: a line for each request there would wake them.
+    let apart = proxy.folder.join("load");
+    fs::create_dir_all(&apart)?;
+    let log = apart.join("h2load.log");
     let mut command = match load {
         Load::Http1 { tls, connections, query, extra } => {
-            let script = proxy.folder.join("load.lua");
+            let script = apart.join("load.lua");
             fs::write(&script, workload::wrk_script(query, extra))?;
             wrk(if tls { proxy.tls } else { proxy.plain }, tls, connections, seconds, &script)
         }
