@@ -15,6 +15,9 @@ use crate::spawn_on;
 
 /// Threads for blocking calls, such as name look-ups, of one worker.
 const MAX_BLOCKING_THREADS: usize = 64;
+/// Tasks that a busy worker polls before it asks the kernel for news. Many, so that what is read together is also answered
+/// together; a millisecond or so, as a poll takes some microseconds.
+const POLLS: u32 = 256;
 /// How long a worker that ends waits for its blocking calls.
 const BLOCKING_GRACE: Duration = Duration::from_secs(1);
 
@@ -56,6 +59,7 @@ impl Workers {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .max_blocking_threads(MAX_BLOCKING_THREADS)
+                .event_interval(POLLS)
                 .build();
             match runtime {
                 Ok(runtime) => {
