@@ -8,7 +8,7 @@ use http::{Method, StatusCode, Uri, Version};
 use super::head::{self, BadLines, Found, HeadScan, Lines};
 use super::{Framing, take_front};
 use crate::h1::spare;
-use crate::path::escape_target;
+use crate::path::{escape_target, has_invalid_escape};
 
 /// Bounds of a request head.
 #[derive(Clone, Copy, Debug)]
@@ -235,15 +235,10 @@ fn path_and_query(text: Bytes) -> Result<PathAndQuery, Reject> {
         return Err(Reject::LongTarget);
     }
     let target = PathAndQuery::from_maybe_shared(text).map_err(|_| Reject::Line)?;
-    let path = target.path().as_bytes();
-    if memchr::memchr_iter(b'%', path).any(|at| !is_escape(&path[at + 1..])) {
+    if has_invalid_escape(target.path()) {
         return Err(Reject::Line);
     }
     Ok(target)
-}
-
-fn is_escape(rest: &[u8]) -> bool {
-    matches!(rest, [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
 }
 
 /// Fields as they come, with those that decide about framing looked at on the way.
