@@ -2,15 +2,12 @@
 //!
 //! It comes as `grpc-status` with the head when there is no message, else with the trailers, which are looked at as they pass.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::task::{Context, Poll};
 
-use bytes::Bytes;
-use fairlead_http::{Body, Error, Response};
+use fairlead_http::{Body, Response};
 use http::HeaderMap;
-use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body_util::BodyExt as _;
 
 /// `UNKNOWN`, for answers that are not of gRPC.
 const UNKNOWN: u16 = 2;
@@ -27,8 +24,13 @@ impl Status {
         let early = read(&response.headers);
         let status = Status(Arc::new(AtomicU16::new(early.unwrap_or(UNKNOWN))));
         if early.is_none() && matches!(response.body, Body::Stream(_)) {
+            let seen = status.clone();
             let body = std::mem::take(&mut response.body);
-            response.body = Body::stream(Watched { body, status: status.clone() });
+            response.body = Body::stream(body.inspect_frame(move |frame| {
+                if let Some(code) = frame.trailers_ref().and_then(read) {
+                    seen.0.store(code, Ordering::Relaxed);
+                }
+            }));
         }
         status
     }
@@ -44,40 +46,12 @@ fn read(fields: &HeaderMap) -> Option<u16> {
     Some(text.parse().ok().filter(|code| *code <= LAST).unwrap_or(UNKNOWN))
 }
 
-struct Watched {
-    body: Body,
-    status: Status,
-}
-
-impl HttpBody for Watched {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &frame
-            && let Some(code) = frame.trailers_ref().and_then(read)
-        {
-            self.status.0.store(code, Ordering::Relaxed);
-        }
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use fairlead_http::Error;
     use http::{HeaderValue, StatusCode};
+    use http_body::Frame;
     use http_body_util::{BodyExt, StreamBody};
 
     use super::*;
