@@ -88,6 +88,16 @@ impl Replica {
     }
 }
 
+/// Waits until the store has the zip, once.
+async fn holds_one_zip(store: &Store) {
+    let one = eventually(async || {
+        let keys = store.keys(".zip").await;
+        anyhow::ensure!(keys.len() == 1, "{keys:?}");
+        Ok(())
+    });
+    one.await.unwrap();
+}
+
 /// One module, with a zip that is more than one piece.
 fn modules() -> Modules {
     let noise: Vec<u8> = (0_u32..300_000).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
@@ -107,13 +117,7 @@ async fn what_one_replica_fetched_the_other_has_without_any_upstream() {
         fetched.push(first.get(path).await);
     }
     // The answer is there before the store has it.
-    eventually(async || {
-        let keys = store.keys(".zip").await;
-        anyhow::ensure!(keys.len() == 1, "{keys:?}");
-        Ok(())
-    })
-    .await
-    .unwrap();
+    holds_one_zip(&store).await;
     let asked = upstream.seen().len();
     // Nobody is left who could be asked.
     let addr = upstream.addr();
@@ -138,13 +142,7 @@ async fn replicas_that_are_asked_at_once_keep_one_good_blob_and_keep_it_over_a_r
     assert!(one == two && one.starts_with(b"PK"));
     let asked = upstream.requests("*v1.0.0.zip");
     assert!(matches!(asked, 1 | 2), "{:?}", upstream.seen());
-    eventually(async || {
-        let keys = store.keys(".zip").await;
-        anyhow::ensure!(keys.len() == 1, "{keys:?}");
-        Ok(())
-    })
-    .await
-    .unwrap();
+    holds_one_zip(&store).await;
     first.stop().await;
     second.stop().await;
     let third = Replica::start(&store, &upstream).await.unwrap();
